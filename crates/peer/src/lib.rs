@@ -1,0 +1,1 @@
+//! The shell round the brains: HTTP in, HTTP out, one driver loop.

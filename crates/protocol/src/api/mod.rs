@@ -1,0 +1,15 @@
+//! Paths and bodies, used by servers and clients alike, so that the two cannot drift.
+//!
+//! `docs/protocol.md` is the same in prose.
+
+pub mod peer;
+pub mod problem;
+pub mod tracker;
+pub mod well_known;
+
+/// Request header between peers: who asks (a [`crate::PeerId`]).
+pub const HT_PEER: &str = "ht-peer";
+/// Response header: how many requests wait at the uploader.
+pub const HT_QUEUE: &str = "ht-queue";
+/// Response header of a bitmap: the sequence number of its last gain.
+pub const HT_HAVE_SEQ: &str = "ht-have-seq";

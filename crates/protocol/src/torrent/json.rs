@@ -1,0 +1,281 @@
+//! torrent.json: reading is validating, and every refusal names its field (threat A3).
+//!
+//! Nothing is allocated for what a file merely claims: the only large table grows with the hashes that are there.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{ChunkHashes, ChunkSize, Layout, LayoutError, MAX_CHUNKS, NewFile, Shape, Torrent, TorrentError};
+use crate::base_url::BadUrl;
+use crate::{BaseUrl, FilePath, Hash, HashAlgorithm, NameError};
+
+/// Largest torrent.json read or taken from anyone.
+pub const MAX_TORRENT_JSON: usize = 128 << 20;
+
+/// Why a torrent.json is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// Over [`MAX_TORRENT_JSON`].
+    #[error("torrent.json is larger than 128 MiB")]
+    TooLarge,
+    /// Not JSON, or a field is missing, doubled or of the wrong type.
+    #[error("torrent.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// `fileName`, or a path in `files`.
+    #[error("torrent.json: {field} '{name}' is refused: {reason}")]
+    Name {
+        /// `fileName` or `files.path`.
+        field: &'static str,
+        /// The name, made harmless for display.
+        name: String,
+        /// What is wrong with it.
+        reason: NameError,
+    },
+    /// `chunkSize`.
+    #[error("torrent.json: {0}")]
+    ChunkSize(#[from] super::chunk_size::BadChunkSize),
+    /// `trackerUrl`.
+    #[error("torrent.json: trackerUrl: {0}")]
+    Tracker(BadUrl),
+    /// A size that does not fit another field.
+    #[error("torrent.json: {0} does not fit the other fields")]
+    Inconsistent(&'static str),
+    /// Too much, or paths that collide.
+    #[error("torrent.json: {0}")]
+    Layout(#[from] LayoutError),
+    /// Hashes that do not fit.
+    #[error("torrent.json: {0}")]
+    Torrent(#[from] TorrentError),
+    /// A chunk hash of another algorithm's length.
+    #[error("torrent.json: chunks: {0}")]
+    HashLength(#[from] super::hashes::WrongLength),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described<'a> {
+    #[serde(borrow)]
+    file_name: Cow<'a, str>,
+    chunk_size: u64,
+    #[serde(borrow, default)]
+    tracker_url: Cow<'a, str>,
+    file_hash: Hash,
+    file_size: u64,
+    #[serde(default = "described_algorithm")]
+    hash_algorithm: HashAlgorithm,
+    #[serde(default)]
+    exec: bool,
+    #[serde(borrow)]
+    files: Option<Vec<DescribedFile<'a>>>,
+    chunks: RawHashes,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedFile<'a> {
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+    size: u64,
+    #[serde(default)]
+    exec: bool,
+    first_chunk: u32,
+    chunk_count: u32,
+}
+
+/// Files of the original programs name no algorithm and mean this one.
+const fn described_algorithm() -> HashAlgorithm {
+    HashAlgorithm::Sha1
+}
+
+impl Torrent {
+    /// Reads and validates a torrent.json.
+    pub fn from_json(json: &[u8]) -> Result<Self, ParseError> {
+        if json.len() > MAX_TORRENT_JSON {
+            return Err(ParseError::TooLarge);
+        }
+        let read: Described<'_> = serde_json::from_slice(json)?;
+        let name = path_field("fileName", &read.file_name, FilePath::name)?;
+        let chunk_size = ChunkSize::new(read.chunk_size)?;
+        let layout = match &read.files {
+            None => Layout::file(name, read.file_size, read.exec, chunk_size)?,
+            Some(files) => folder(name, files, chunk_size)?,
+        };
+        if layout.size() != read.file_size {
+            return Err(ParseError::Inconsistent("fileSize"));
+        }
+        let hashes = ChunkHashes::from_raw(read.hash_algorithm, read.chunks.checked(read.hash_algorithm)?)?;
+        let tracker = (!read.tracker_url.is_empty())
+            .then(|| BaseUrl::from_url_or_host_port(&read.tracker_url).map_err(ParseError::Tracker))
+            .transpose()?;
+        Ok(Torrent::new(layout, hashes, read.file_hash, tracker)?)
+    }
+
+    /// Writes it, deterministically: the same torrent gives the same bytes.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec(&Written(self))
+            .unwrap_or_else(|_| unreachable!("strings, numbers and lists always serialize"));
+        json.push(b'\n');
+        json
+    }
+}
+
+fn path_field(
+    field: &'static str,
+    text: &str,
+    check: impl Fn(&str) -> Result<FilePath, NameError>,
+) -> Result<FilePath, ParseError> {
+    check(text).map_err(|reason| {
+        let shown: String = text.chars().take(80).collect();
+        ParseError::Name { field, name: crate::Printable(&shown).to_string(), reason }
+    })
+}
+
+fn folder(name: FilePath, files: &[DescribedFile<'_>], chunk_size: ChunkSize) -> Result<Layout, ParseError> {
+    let checked = files.iter().map(|file| {
+        let path = path_field("files.path", &file.path, FilePath::new)?;
+        Ok(NewFile { path, size: file.size, executable: file.exec })
+    });
+    let layout = Layout::folder(name, checked.collect::<Result<_, ParseError>>()?, chunk_size)?;
+    let claimed = files.iter().map(|file| (file.first_chunk, file.chunk_count));
+    if !claimed.eq(layout.files().iter().map(|entry| (entry.first_chunk, entry.chunk_count))) {
+        return Err(ParseError::Inconsistent("files.firstChunk or files.chunkCount"));
+    }
+    Ok(layout)
+}
+
+/// `chunks`, read straight into a flat table; their order numbers must count from 0.
+struct RawHashes {
+    bytes: Vec<u8>,
+    /// Length of each hash; 0 while there is none.
+    each: usize,
+}
+
+impl RawHashes {
+    fn checked(self, algorithm: HashAlgorithm) -> Result<Vec<u8>, super::hashes::WrongLength> {
+        if self.each == 0 || self.each == algorithm.length() {
+            Ok(self.bytes)
+        } else {
+            Err(super::hashes::WrongLength { algorithm })
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedChunk {
+    order_number: u32,
+    hash: Hash,
+}
+
+impl<'de> Deserialize<'de> for RawHashes {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_seq(RawHashesVisitor)
+    }
+}
+
+struct RawHashesVisitor;
+
+impl<'de> Visitor<'de> for RawHashesVisitor {
+    type Value = RawHashes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of {orderNumber, hash}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawHashes, A::Error> {
+        use serde::de::Error;
+        let mut hashes = RawHashes { bytes: Vec::new(), each: 0 };
+        let mut next = 0u32;
+        while let Some(chunk) = seq.next_element::<DescribedChunk>()? {
+            if chunk.order_number != next {
+                let got = chunk.order_number;
+                return Err(A::Error::custom(format_args!("chunks: orderNumber {got} where {next} was due")));
+            }
+            if next == MAX_CHUNKS {
+                return Err(A::Error::custom(format_args!("chunks: more than {MAX_CHUNKS}")));
+            }
+            let bytes = chunk.hash.as_bytes();
+            if hashes.each != 0 && hashes.each != bytes.len() {
+                return Err(A::Error::custom("chunks: hashes of two lengths"));
+            }
+            hashes.each = bytes.len();
+            hashes.bytes.extend_from_slice(bytes);
+            next += 1;
+        }
+        Ok(hashes)
+    }
+}
+
+/// Keys in the described order first, ours behind them, the long list last so that a person can read the head.
+struct Written<'a>(&'a Torrent);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let torrent = self.0;
+        let layout = torrent.layout();
+        let mut map = s.serialize_map(None)?;
+        map.serialize_entry("fileName", layout.name().as_str())?;
+        map.serialize_entry("chunkSize", &layout.chunk_size().get())?;
+        map.serialize_entry("trackerUrl", &torrent.tracker().map_or(String::new(), BaseUrl::to_tracker_url))?;
+        map.serialize_entry("fileHash", &torrent.file_hash())?;
+        map.serialize_entry("fileSize", &torrent.size())?;
+        map.serialize_entry("hashAlgorithm", &torrent.algorithm())?;
+        match layout.shape() {
+            Shape::File if layout.files()[0].executable => map.serialize_entry("exec", &true)?,
+            Shape::File => {}
+            Shape::Folder => map.serialize_entry("files", &WrittenFiles(layout))?,
+        }
+        map.serialize_entry("chunks", &WrittenChunks(torrent.hashes()))?;
+        map.end()
+    }
+}
+
+struct WrittenFiles<'a>(&'a Layout);
+
+impl Serialize for WrittenFiles<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct WrittenFile<'a> {
+            path: &'a str,
+            size: u64,
+            exec: bool,
+            first_chunk: u32,
+            chunk_count: u32,
+        }
+        let mut seq = s.serialize_seq(Some(self.0.files().len()))?;
+        for entry in self.0.files() {
+            seq.serialize_element(&WrittenFile {
+                path: entry.path.as_str(),
+                size: entry.size,
+                exec: entry.executable,
+                first_chunk: entry.first_chunk,
+                chunk_count: entry.chunk_count,
+            })?;
+        }
+        seq.end()
+    }
+}
+
+struct WrittenChunks<'a>(&'a ChunkHashes);
+
+impl Serialize for WrittenChunks<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct WrittenChunk {
+            order_number: u32,
+            hash: Hash,
+        }
+        let mut seq = s.serialize_seq(Some(self.0.len() as usize))?;
+        for (order_number, hash) in (0u32..).zip(self.0.iter()) {
+            seq.serialize_element(&WrittenChunk { order_number, hash })?;
+        }
+        seq.end()
+    }
+}

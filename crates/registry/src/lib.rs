@@ -1,0 +1,1 @@
+//! The tracker's memory: who has what, leases, hand-outs, assignments. Pure.

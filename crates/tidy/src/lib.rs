@@ -1,0 +1,1 @@
+//! Tests only: direction, purity, file and function size, module docs, forbidden words.

@@ -1,0 +1,1 @@
+//! The tracker: HTTP over the registry.
