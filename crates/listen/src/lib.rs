@@ -1,0 +1,126 @@
+//! The one bounded HTTP listener: tracker, peer and metrics server stand on it, so that a limit holds everywhere.
+//!
+//! What it bounds (threat A11): connections in all and from one address, the time for a request's head, the time
+//! without a single byte moving either way. hyper's own header timeout does nothing until a timer is set, and an
+//! idle connection blocked the original programs for good.
+
+mod idle;
+mod places;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::idle::IdleTimeout;
+use crate::places::{Place, Places};
+
+/// What one listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections open at once.
+    pub connections: usize,
+    /// Connections open at once from one IP address. Generous: a whole site may stand behind one.
+    pub per_address: usize,
+    /// From the first wait for a request until its head is whole; a kept-alive connection idles no longer either.
+    pub head: Duration,
+    /// Longest time in which no byte moves although somebody waits for one.
+    pub idle: Duration,
+    /// How long a stop waits for requests under way.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 8192,
+            per_address: 512,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            grace: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Largest request head, in bytes: a bitmap never travels in one.
+const MAX_HEAD: usize = 64 << 10;
+/// After a failed accept (out of file descriptors, most likely) this long passes before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Answers requests on `listener` with `router` until `stop`, then finishes what is under way within the grace time.
+///
+/// Handlers find the other side's address in `ConnectInfo<SocketAddr>`.
+pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+    let places = Places::new(limits.connections, limits.per_address);
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                // Without a place the connection is closed at once: its sender learns more from that than from waiting.
+                if let Some(place) = places.take(address.ip()) {
+                    connections.spawn(serve(stream, address, place, router.clone(), limits, stop.clone()));
+                }
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
+        tracing::debug!("requests still under way when the grace time was over");
+    }
+}
+
+async fn pause_after(error: &io::Error) {
+    let gone = matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
+    if !gone {
+        tracing::warn!(%error, "cannot accept connections for the moment");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    place: Place,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    // Small answers must not wait for an acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(address));
+        router.clone().oneshot(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(MAX_HEAD.max(400 << 10))
+        .serve_connection(TokioIo::new(IdleTimeout::new(stream, limits.idle)), service);
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = &mut connection => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%address, %error, "connection ended");
+    }
+    drop(place);
+}
