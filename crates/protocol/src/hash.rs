@@ -49,7 +49,7 @@ impl HashAlgorithm {
         }
     }
 
-    /// A hasher for bytes that come in pieces.
+    /// A hasher for bytes that come in parts.
     pub fn hasher(self) -> Hasher {
         match self {
             HashAlgorithm::Blake3 => Hasher::Blake3(Box::default()),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn hashing_in_pieces_is_hashing_at_once() {
+    fn hashing_in_parts_is_hashing_at_once() {
         for algorithm in [HashAlgorithm::Blake3, HashAlgorithm::Sha256, HashAlgorithm::Sha1] {
             let mut hasher = algorithm.hasher();
             hasher.update(b"a");
