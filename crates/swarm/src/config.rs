@@ -1,0 +1,179 @@
+//! Every limit of the brains, named, with the reason for its value. A value here is changed by a measurement.
+
+use std::time::Duration;
+
+/// In which order chunks are fetched, apart from those that a reader waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The chunk that the fewest neighbours hold first, random among equals: everybody soon has something to trade,
+    /// and the last copy of a chunk is saved first (Legout et al., "Rarest First and Choke Algorithms Are Enough").
+    #[default]
+    RarestFirst,
+    /// From the first to the last: for somebody who reads along. The worst choice for the swarm.
+    Sequential,
+}
+
+/// The limits of a [`Download`](crate::Download).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes of a chunk (the last one of a file may be shorter); at least 1.
+    pub chunk_bytes: u32,
+    /// In which order chunks are fetched.
+    pub order: Order,
+
+    /// Fewer neighbours than this, and more are looked for. 30 keeps a random swarm connected and mixes chunks fast;
+    /// more costs gains to read and gives little.
+    pub neighbours_wanted: usize,
+    /// No more neighbours than this are taken in: bounds memory (a bitmap each) and the work of a lost chunk.
+    pub neighbours_most: usize,
+    /// Pause after the first search for neighbours; it doubles with every search that did not help.
+    pub find_first: Duration,
+    /// The longest such pause: a tracker hears a lonely peer twice a minute.
+    pub find_last: Duration,
+
+    /// Fewest fetches in flight at a neighbour: the second is on its way while the first is answered, so that a link
+    /// is not idle between chunks.
+    pub depth_least: u32,
+    /// Most fetches in flight at a neighbour. Tiny chunks over long round trips need many; more is no use, because an
+    /// uploader's queue is short.
+    pub depth_most: u32,
+    /// Bytes asked of a neighbour whose rate is not known yet.
+    pub window_first: u64,
+    /// Most bytes asked of a neighbour: 4 MiB is 320 Mbit/s over 100 ms.
+    pub window_last: u64,
+    /// Otherwise what it sends in this time is asked of it. Short, since what is asked early is decided on old
+    /// knowledge of rarity; longer than a round trip, since a window below rate × round trip starves the link.
+    pub horizon: Duration,
+    /// Most fetches in flight and chunks being stored together.
+    pub in_flight_most: usize,
+    /// The same in bytes (yet always [`Config::IN_FLIGHT_LEAST`] chunks): bounds the memory of the shell, and makes a
+    /// slow disk slow the network down.
+    pub in_flight_bytes: u64,
+
+    /// A fetch must move in every stretch of this length, or the chunk is asked for elsewhere too (threat A10).
+    pub patience: Duration,
+    /// To move means this many bytes per second. Below a modem's rate, so that only the stuck are caught: the merely
+    /// slow are overtaken at the end of the download.
+    pub rate_least: u64,
+    /// A request that has no answer yet stands in the uploader's queue as long as other bytes come from there; this
+    /// is the longest such excuse.
+    pub queue_patience: Duration,
+    /// Silence after which a fetch is given up and counts as failed.
+    pub stall: Duration,
+    /// When everything missing is in flight, how often idle neighbours are considered for a second copy.
+    pub endgame_every: Duration,
+
+    /// Failures in a row, without one success, after which a neighbour is dropped (threat A8), unless nobody else
+    /// holds some missing chunk.
+    pub failures_most: u32,
+    /// So many "I do not hold it" in a row count as one failure: a gain may be announced late or a chunk evicted, but
+    /// one who claims everything and has nothing must not cost a round trip a chunk.
+    pub misses_a_failure: u32,
+    /// Pause after the first failure of a neighbour or of the disk; it doubles with every further one.
+    pub backoff_first: Duration,
+    /// The longest such pause.
+    pub backoff_last: Duration,
+    /// A busy neighbour is left alone at least this long, whatever it says: no hot loop.
+    pub busy_least: Duration,
+    /// And at most this long: nobody can send us away for a day.
+    pub busy_most: Duration,
+    /// How many ranges wanted by readers are remembered; the oldest is forgotten first.
+    pub wishes_most: usize,
+}
+
+impl Config {
+    /// Chunks that may always be in flight, however large they are: one arriving, one being asked for, and the same
+    /// for a second neighbour.
+    pub const IN_FLIGHT_LEAST: u64 = 4;
+
+    /// How many chunks may be in flight or being stored at a time.
+    pub(crate) fn in_flight_chunks(&self) -> usize {
+        let by_bytes = (self.in_flight_bytes / u64::from(self.chunk_bytes.max(1))).max(Self::IN_FLIGHT_LEAST);
+        usize::try_from(by_bytes).unwrap_or(usize::MAX).min(self.in_flight_most.max(1))
+    }
+
+    /// The pause after failure number `failures` in a row, counted from 1.
+    pub(crate) fn backoff(&self, failures: u32) -> Duration {
+        // 2^16 times a nanosecond-sized first pause is past any sensible last one; larger shifts would overflow.
+        let doublings = failures.saturating_sub(1).min(16);
+        self.backoff_first.saturating_mul(1 << doublings).min(self.backoff_last)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            chunk_bytes: 256 << 10,
+            order: Order::RarestFirst,
+            neighbours_wanted: 30,
+            neighbours_most: 200,
+            find_first: Duration::from_secs(1),
+            find_last: Duration::from_secs(30),
+            depth_least: 2,
+            depth_most: 64,
+            window_first: 256 << 10,
+            window_last: 4 << 20,
+            horizon: Duration::from_millis(500),
+            in_flight_most: 512,
+            in_flight_bytes: 32 << 20,
+            patience: Duration::from_secs(5),
+            rate_least: 4 << 10,
+            queue_patience: Duration::from_secs(20),
+            stall: Duration::from_secs(20),
+            endgame_every: Duration::from_millis(250),
+            failures_most: 3,
+            misses_a_failure: 8,
+            backoff_first: Duration::from_secs(1),
+            backoff_last: Duration::from_secs(30),
+            busy_least: Duration::from_millis(100),
+            busy_most: Duration::from_secs(30),
+            wishes_most: 8,
+        }
+    }
+}
+
+/// The limits of an [`Upload`](crate::Upload).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadConfig {
+    /// Bodies sent at a time. Few, so that a chunk is finished, and can be passed on, before the next is begun: eight
+    /// were measured to send half the copies of "unlimited".
+    pub slots: usize,
+    /// Of these, one requester gets at most so many, even when nobody else asks: a newcomer finds a free one.
+    pub slots_per_requester: usize,
+    /// Requests held waiting. A held request is cheaper than a bounced one, but must be served before its asker loses
+    /// patience.
+    pub queue: usize,
+    /// Requests of one requester held waiting; as many as a [`Download`](crate::Download) keeps in flight for small
+    /// chunks. Fewer once the queue fills up: never more than places are left.
+    pub queue_per_requester: usize,
+    /// Bytes held waiting. Binds only a requester that already waits: everyone may have one request in the queue.
+    pub queue_bytes: u64,
+    /// What a requester was served counts half after this time: fairness looks at the recent past, so that one who
+    /// got much yesterday is not shut out today.
+    pub half_life: Duration,
+    /// Requesters remembered at a time; the least served idle one is forgotten first.
+    pub requesters: usize,
+    /// The least that a request is charged, in bytes: a slot costs something even for a tiny range.
+    pub charge_least: u32,
+    /// The shortest wait that a refusal asks for.
+    pub retry_least: Duration,
+    /// And the longest.
+    pub retry_most: Duration,
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        UploadConfig {
+            slots: 8,
+            slots_per_requester: 6,
+            queue: 256,
+            queue_per_requester: 64,
+            queue_bytes: 32 << 20,
+            half_life: Duration::from_secs(10),
+            requesters: 1024,
+            charge_least: 16 << 10,
+            retry_least: Duration::from_millis(250),
+            retry_most: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The state machine of a download: an event in, actions out, one armed timer.
+//!
+//! Each call does the work that its event makes necessary: the event changes the tables (`neighbours`, `fetches`),
+//! due timers fire (`timers`), and the neighbours that may have got room are given fetches (`choosing`). None of
+//! this visits every chunk; a gain costs its chunks, a lost or lying neighbour costs what it held.
+
+mod check;
+mod choosing;
+mod chunk_table;
+mod fetches;
+mod neighbour;
+mod neighbours;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::{ChunkIndex, ChunkSet, Time};
+
+use crate::finder::Finder;
+use crate::inflight::Inflight;
+use crate::picker::Picker;
+use crate::{Action, Config, Event, Gained, PeerKey};
+use chunk_table::ChunkTable;
+use neighbour::Neighbour;
+
+/// Decides what to fetch from whom, for one torrent, until every wanted chunk is stored.
+#[derive(Clone, Debug)]
+pub struct Download {
+    config: Config,
+    table: ChunkTable,
+    neighbours: BTreeMap<PeerKey, Neighbour>,
+    fetches: Inflight,
+    picker: Picker,
+    finder: Finder,
+    /// When pauses of neighbours end. An entry may be stale: a pause can be prolonged.
+    blocked: BTreeSet<(Time, PeerKey)>,
+    /// When the fetches in flight are to be looked at.
+    look_at: Option<Time>,
+    /// The disk failed: no fetch before this.
+    disk_pause: Option<Time>,
+    disk_failures: u32,
+    /// The best measured rate of a neighbour, in bytes per second; refreshed when fetches are looked at.
+    fastest: u64,
+    /// Neighbours that may have got room, or something to be asked for, in this call.
+    eager: Vec<PeerKey>,
+    /// All of them may.
+    all_eager: bool,
+    stored_any: bool,
+    finished: bool,
+    wake: Option<Time>,
+}
+
+/// Why nothing moves: what to tell somebody who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// No neighbour is known.
+    NoPeers,
+    /// No neighbour holds any of the chunks that are missing, so many.
+    NobodyHas(u32),
+    /// Those that hold some are busy or failing; the first of them is asked again then.
+    BackingOff {
+        /// When.
+        until: Time,
+    },
+    /// Chunks could not be written; the next is fetched then.
+    Disk {
+        /// When.
+        until: Time,
+    },
+}
+
+impl Download {
+    /// A download of the chunks `missing` (wanted and not held) of a torrent of `total` chunks. With the same `seed`
+    /// and the same events it takes the same actions; different peers need different seeds, or they all pick the
+    /// same chunks. When nothing is missing, the first event answers [`Action::Finish`].
+    ///
+    /// # Panics
+    /// When `missing` is a set of another number of chunks than `total`.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "the set has served its purpose")]
+    pub fn new(config: Config, total: u32, missing: ChunkSet, seed: u64) -> Self {
+        assert_eq!(missing.len(), total, "the missing chunks are of another torrent");
+        Download {
+            table: ChunkTable::new(total, &missing),
+            neighbours: BTreeMap::new(),
+            fetches: Inflight::default(),
+            picker: Picker::new(config.order, config.wishes_most, seed),
+            finder: Finder::new(&config),
+            blocked: BTreeSet::new(),
+            look_at: None,
+            disk_pause: None,
+            disk_failures: 0,
+            fastest: 0,
+            eager: Vec::new(),
+            all_eager: false,
+            stored_any: false,
+            finished: false,
+            wake: None,
+            config,
+        }
+    }
+
+    /// Takes in an event and appends what is to be done about it, in order. `now` never runs backwards.
+    pub fn handle(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
+        if self.finished {
+            return;
+        }
+        self.apply(now, event, actions);
+        if self.table.unstored() == 0 {
+            self.finish(actions);
+            return;
+        }
+        self.fire_timers(now, actions);
+        self.fill(now, actions);
+        if self.finder.consider(now, self.needs_neighbours(), &self.config) {
+            actions.push(Action::FindPeers);
+        }
+        self.arm_timer(now);
+    }
+
+    /// When [`Event::Woke`] is due, if nothing happens before.
+    pub const fn wake_at(&self) -> Option<Time> {
+        self.wake
+    }
+
+    /// Every wanted chunk is stored, and [`Action::Finish`] was said.
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Wanted chunks that are not stored.
+    pub const fn remaining(&self) -> u32 {
+        self.table.unstored()
+    }
+
+    /// Fetches in flight, second copies included, bodies that are being verified and written not.
+    pub const fn in_flight(&self) -> usize {
+        self.fetches.flying()
+    }
+
+    /// Neighbours known and not dropped.
+    pub fn neighbours(&self) -> usize {
+        self.neighbours.len()
+    }
+
+    /// Bytes per second that a neighbour sends while asked; `None` before it was measured.
+    pub fn rate_of(&self, peer: PeerKey) -> Option<u64> {
+        self.neighbours.get(&peer)?.score.rate()
+    }
+
+    /// Why nothing moves; `None` while something does, and at the end.
+    pub fn waiting_reason(&self) -> Option<Waiting> {
+        if self.table.unstored() == 0 || self.fetches.flying() > 0 || self.table.storing() > 0 {
+            return None;
+        }
+        if let Some(until) = self.disk_pause {
+            return Some(Waiting::Disk { until });
+        }
+        if self.neighbours.is_empty() {
+            return Some(Waiting::NoPeers);
+        }
+        let nobody_has = self.table.availability().held_by_nobody();
+        match self.blocked.first() {
+            Some(&(until, _)) if nobody_has < self.table.missing().count() => {
+                Some(Waiting::BackingOff { until })
+            }
+            _ => Some(Waiting::NobodyHas(nobody_has)),
+        }
+    }
+
+    fn apply(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
+        match event {
+            Event::PeerFound { peer } => self.peer_found(now, peer),
+            Event::PeerLost { peer } => self.peer_lost(now, peer),
+            Event::PeerGained { peer, chunks: Gained::All } => self.peer_gained_all(peer),
+            Event::PeerGained { peer, chunks } => self.peer_gained(peer, chunks),
+            Event::BytesArrived { fetch, bytes } => self.bytes_arrived(now, fetch, bytes),
+            Event::Arrived { fetch } => self.arrived(now, fetch),
+            Event::ChunkStored { chunk } => self.chunk_stored(now, chunk, actions),
+            Event::StoreFailed { chunk } => self.store_failed(now, chunk),
+            Event::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, actions),
+            Event::RangeWanted { first, last } => self.range_wanted(first, last),
+            Event::Woke => {}
+        }
+    }
+
+    fn range_wanted(&mut self, first: ChunkIndex, last: ChunkIndex) {
+        let end = self.table.total();
+        if first <= last && first.get() < end {
+            self.picker.wish(first, last.min(ChunkIndex::new(end - 1)));
+        }
+    }
+
+    /// More neighbours would help: there are few, or nobody has some missing chunk.
+    fn needs_neighbours(&self) -> bool {
+        let known = self.neighbours.len();
+        known < self.config.neighbours_wanted.min(self.config.neighbours_most)
+            || (known < self.config.neighbours_most && self.table.availability().held_by_nobody() > 0)
+    }
+
+    fn finish(&mut self, actions: &mut Vec<Action>) {
+        debug_assert_eq!(self.fetches.iter().count(), 0, "a stored chunk leaves no fetch behind");
+        self.finished = true;
+        self.wake = None;
+        if self.stored_any {
+            actions.push(Action::Announce);
+        }
+        actions.push(Action::Finish);
+    }
+}

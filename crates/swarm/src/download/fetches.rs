@@ -1,0 +1,159 @@
+//! Fetches start, land, fail; chunks are stored.
+
+use protocol::{ChunkIndex, Time};
+
+use super::Download;
+use super::chunk_table::State;
+use crate::inflight::Fetch;
+use crate::{Action, DropReason, Failure, FetchId, PeerKey};
+
+impl Download {
+    pub(super) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex, actions: &mut Vec<Action>) {
+        let fetch = self.fetches.start(now, peer, chunk);
+        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+            if neighbour.flying == 0 {
+                neighbour.score.busy_from(now);
+            }
+            neighbour.flying += 1;
+        }
+        self.table.turn(chunk, State::InFlight);
+        self.look_by(now + self.config.patience);
+        actions.push(Action::Fetch { fetch, peer, chunk });
+    }
+
+    pub(super) fn bytes_arrived(&mut self, now: Time, id: FetchId, bytes: u32) {
+        let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.landed) else { return };
+        fetch.received(now, bytes.into());
+        if let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) {
+            neighbour.score.received(now, bytes.into());
+        }
+    }
+
+    pub(super) fn arrived(&mut self, now: Time, id: FetchId) {
+        let Some(fetch) = self.fetches.get(id).filter(|fetch| !fetch.landed) else { return };
+        let (peer, chunk, slow, reported) = (fetch.peer, fetch.chunk, fetch.slow, fetch.bytes > 0);
+        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+            if !reported {
+                neighbour.score.received(now, self.config.chunk_bytes.into());
+            }
+            neighbour.score.body_whole(now);
+            self.fastest = self.fastest.max(neighbour.score.rate().unwrap_or(0));
+        }
+        self.fetches.land(id);
+        self.free_place(now, peer, slow);
+        self.table.turn(chunk, State::Storing);
+    }
+
+    pub(super) fn fetch_failed(
+        &mut self,
+        now: Time,
+        id: FetchId,
+        failure: Failure,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(fetch) = self.forget(now, id) else { return };
+        self.settle(fetch.chunk);
+        match failure {
+            Failure::Missing => {
+                self.drop_holding(fetch.peer, fetch.chunk);
+                let neighbour = self.neighbours.get_mut(&fetch.peer);
+                if neighbour.is_some_and(|neighbour| neighbour.score.missed(&self.config)) {
+                    self.blame(now, fetch.peer, fetch.started, actions);
+                }
+            }
+            Failure::Busy { retry_after } => {
+                if let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) {
+                    let pause = neighbour.score.busy(retry_after, neighbour.flying, &self.config);
+                    self.block(now, fetch.peer, pause);
+                }
+            }
+            Failure::Transport => self.blame(now, fetch.peer, fetch.started, actions),
+            Failure::WrongBytes => self.drop_neighbour(now, fetch.peer, DropReason::WrongBytes, actions),
+        }
+    }
+
+    pub(super) fn chunk_stored(&mut self, now: Time, chunk: ChunkIndex, actions: &mut Vec<Action>) {
+        if chunk.get() >= self.table.total() || self.table.state(chunk) == State::Stored {
+            return;
+        }
+        self.all_eager |= !self.has_room();
+        let mut beaten = Vec::new();
+        for id in self.fetches.of_chunk(chunk).collect::<Vec<_>>() {
+            let Some(fetch) = self.forget(now, id) else { continue };
+            if fetch.landed {
+                if let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) {
+                    neighbour.score.succeeded(&self.config);
+                    self.eager.push(fetch.peer);
+                }
+            } else {
+                actions.push(Action::Cancel { fetch: id });
+                beaten.push(fetch);
+            }
+        }
+        self.table.turn(chunk, State::Stored);
+        self.picker.fulfil(|chunk| self.table.state(ChunkIndex::new(chunk)) == State::Stored);
+        self.disk_failures = 0;
+        self.disk_pause = None;
+        if !self.stored_any && self.table.unstored() > 0 {
+            actions.push(Action::Announce);
+        }
+        self.stored_any = true;
+        // To lose a race is no fault; to be stuck while others could deliver is.
+        for fetch in beaten.iter().filter(|fetch| fetch.slow) {
+            self.blame(now, fetch.peer, fetch.started, actions);
+        }
+    }
+
+    pub(super) fn store_failed(&mut self, now: Time, chunk: ChunkIndex) {
+        if chunk.get() >= self.table.total() || self.table.state(chunk) == State::Stored {
+            return;
+        }
+        for id in self.fetches.of_chunk(chunk).collect::<Vec<_>>() {
+            if self.fetches.get(id).is_some_and(|fetch| fetch.landed) {
+                self.fetches.remove(id);
+            }
+        }
+        self.settle(chunk);
+        // Fetching on at full speed for a disk that is full would load the network for nothing.
+        self.disk_failures = self.disk_failures.saturating_add(1);
+        self.disk_pause = Some(now + self.config.backoff(self.disk_failures));
+    }
+
+    /// Forgets a fetch; the caller settles its chunk.
+    pub(super) fn forget(&mut self, now: Time, id: FetchId) -> Option<Fetch> {
+        let fetch = self.fetches.remove(id)?;
+        if !fetch.landed {
+            self.free_place(now, fetch.peer, fetch.slow);
+        }
+        Some(fetch)
+    }
+
+    fn free_place(&mut self, now: Time, peer: PeerKey, was_slow: bool) {
+        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        neighbour.flying -= 1;
+        neighbour.slow -= u32::from(was_slow);
+        if neighbour.flying == 0 {
+            neighbour.score.idle_from(now);
+        }
+        self.eager.push(peer);
+    }
+
+    /// Gives a chunk that is not stored the state that its remaining fetches say.
+    pub(super) fn settle(&mut self, chunk: ChunkIndex) {
+        if self.table.state(chunk) == State::Stored {
+            return;
+        }
+        let left = self.fetches.of_chunk(chunk).filter_map(|id| self.fetches.get(id));
+        let state = left.fold(State::Missing, |state, fetch| match (state, fetch.landed) {
+            (_, true) | (State::Storing, _) => State::Storing,
+            _ => State::InFlight,
+        });
+        self.table.turn(chunk, state);
+        if state == State::Missing {
+            for neighbour in self.neighbours.values_mut().filter(|one| one.holding.holds(chunk.get())) {
+                neighbour.dry = false;
+            }
+            self.all_eager = true;
+        }
+    }
+}

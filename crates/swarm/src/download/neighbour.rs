@@ -1,0 +1,43 @@
+//! A neighbour as the download sees it: what it holds, what is asked of it, and its record.
+
+use protocol::Time;
+
+use crate::Config;
+use crate::index_set::IndexSet;
+use crate::picker::Holding;
+use crate::scoring::Score;
+
+/// A reachable peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbour {
+    pub(crate) holding: Holding,
+    pub(crate) score: Score,
+    /// Fetches that fly to it.
+    pub(crate) flying: u32,
+    /// Of these, the stuck ones.
+    pub(crate) slow: u32,
+    /// It holds nothing that is missing: found by a search, unset by a gain or by a chunk that turns missing.
+    pub(crate) dry: bool,
+}
+
+impl Neighbour {
+    /// One that was just found.
+    pub(crate) fn new(now: Time, total: u32, config: &Config) -> Self {
+        Neighbour {
+            holding: Holding::Some(IndexSet::empty(total)),
+            score: Score::new(now, config),
+            flying: 0,
+            slow: 0,
+            dry: true,
+        }
+    }
+
+    pub(crate) fn is_blocked(&self, now: Time) -> bool {
+        now < self.score.blocked_until
+    }
+
+    /// Whether one more fetch may be sent to it. Not while one is stuck there: it would get stuck, too.
+    pub(crate) fn has_room(&self, now: Time, share: u32, config: &Config) -> bool {
+        self.slow == 0 && !self.is_blocked(now) && self.flying < self.score.depth(config, share)
+    }
+}

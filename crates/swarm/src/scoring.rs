@@ -1,0 +1,257 @@
+//! From whom: what a neighbour's past says about asking it again.
+//!
+//! The rate is measured over the time in which something was asked of it, so that an idle neighbour does not look
+//! slow. All arithmetic is on integers: the same events give the same choices on every machine.
+
+use std::time::Duration;
+
+use protocol::Time;
+
+use crate::Config;
+use crate::inflight::bytes_in;
+
+/// What is known of a neighbour as a source.
+#[derive(Clone, Debug)]
+pub(crate) struct Score {
+    meter: Meter,
+    /// When anything last came from it.
+    pub(crate) heard: Time,
+    /// No fetch before this.
+    pub(crate) blocked_until: Time,
+    /// Most fetches it has shown to accept: lowered when it is busy, raised by every success.
+    accepts: u32,
+    failures: u32,
+    misses: u32,
+    /// When the last failure was counted: what was asked before that belongs to the same misfortune.
+    failed_at: Option<Time>,
+}
+
+impl Score {
+    pub(crate) fn new(now: Time, config: &Config) -> Self {
+        Score {
+            meter: Meter::default(),
+            heard: now,
+            blocked_until: now,
+            accepts: config.depth_most,
+            failures: 0,
+            misses: 0,
+            failed_at: None,
+        }
+    }
+
+    /// Bytes per second while asked; `None` before it was measured.
+    pub(crate) const fn rate(&self) -> Option<u64> {
+        self.meter.rate
+    }
+
+    /// Something is asked of a neighbour that was idle.
+    pub(crate) fn busy_from(&mut self, now: Time) {
+        self.meter.begin(now);
+    }
+
+    /// Nothing is asked of it any more.
+    pub(crate) fn idle_from(&mut self, now: Time) {
+        self.meter.end(now);
+    }
+
+    /// `bytes` came from it.
+    pub(crate) fn received(&mut self, now: Time, bytes: u64) {
+        self.heard = now;
+        self.meter.add(now, bytes);
+    }
+
+    /// A whole body came: a first measurement is taken at once, however short the time was.
+    pub(crate) fn body_whole(&mut self, now: Time) {
+        if self.meter.rate.is_none() {
+            self.meter.fold(now);
+        }
+    }
+
+    /// Time passed: silence lowers the rate too.
+    pub(crate) fn look(&mut self, now: Time) {
+        self.meter.add(now, 0);
+    }
+
+    /// How many fetches to keep in flight there: what it sends in [`Config::horizon`], and no more than `share`, so
+    /// that the last chunks are spread over everybody.
+    pub(crate) fn depth(&self, config: &Config, share: u32) -> u32 {
+        let window = match self.meter.rate {
+            None => config.window_first,
+            Some(rate) => bytes_in(rate, config.horizon),
+        };
+        let chunks = window.min(config.window_last) / u64::from(config.chunk_bytes.max(1));
+        let wanted = u32::try_from(chunks).unwrap_or(u32::MAX).min(share).max(config.depth_least);
+        wanted.min(config.depth_most).min(self.accepts).max(1)
+    }
+
+    /// A chunk that it sent is verified and stored.
+    pub(crate) fn succeeded(&mut self, config: &Config) {
+        self.failures = 0;
+        self.misses = 0;
+        self.accepts = (self.accepts + 1).min(config.depth_most);
+    }
+
+    /// A fetch that was asked for at `started` failed. The pause that follows, or `None` when this belongs to a
+    /// failure already counted: one lost connection fails many fetches.
+    pub(crate) fn failed(&mut self, now: Time, started: Time, config: &Config) -> Option<Duration> {
+        if self.failed_at.is_some_and(|counted| started <= counted) {
+            return None;
+        }
+        self.failed_at = Some(now);
+        self.failures = self.failures.saturating_add(1);
+        Some(config.backoff(self.failures))
+    }
+
+    /// It did not hold what it said it holds; true when that happened so often that it counts as a failure.
+    pub(crate) fn missed(&mut self, config: &Config) -> bool {
+        self.misses += 1;
+        let failure = self.misses >= config.misses_a_failure;
+        if failure {
+            self.misses = 0;
+        }
+        failure
+    }
+
+    /// It is busy, with `in_flight` of our requests accepted: the pause that follows.
+    pub(crate) fn busy(&mut self, retry_after: Duration, in_flight: u32, config: &Config) -> Duration {
+        self.accepts = in_flight.clamp(1, config.depth_most);
+        retry_after.clamp(config.busy_least, config.busy_most)
+    }
+
+    /// Failed too often in a row without one success.
+    pub(crate) const fn is_failing(&self, config: &Config) -> bool {
+        self.failures >= config.failures_most
+    }
+}
+
+/// Bytes per second of busy time, averaged over some samples.
+#[derive(Clone, Debug, Default)]
+struct Meter {
+    rate: Option<u64>,
+    /// Since when this stretch of being busy is not accounted for.
+    busy_since: Option<Time>,
+    /// Busy time of the current sample before that, and its bytes.
+    busy: Duration,
+    bytes: u64,
+}
+
+impl Meter {
+    /// Long enough to see past the bursts of a link, short enough to follow its changes.
+    const SAMPLE: Duration = Duration::from_millis(250);
+    /// A sample moves the rate by one part in this many.
+    const SMOOTHING: u64 = 4;
+
+    fn begin(&mut self, now: Time) {
+        self.busy_since = Some(now);
+    }
+
+    fn end(&mut self, now: Time) {
+        self.busy = self.elapsed(now);
+        self.busy_since = None;
+    }
+
+    fn add(&mut self, now: Time, bytes: u64) {
+        self.bytes += bytes;
+        if self.elapsed(now) >= Self::SAMPLE {
+            self.fold(now);
+        }
+    }
+
+    fn fold(&mut self, now: Time) {
+        let nanos = self.elapsed(now).as_nanos();
+        if nanos == 0 {
+            return;
+        }
+        let sample = u64::try_from(u128::from(self.bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX);
+        self.rate = Some(match self.rate {
+            None => sample,
+            Some(rate) => rate - rate / Self::SMOOTHING + sample / Self::SMOOTHING,
+        });
+        self.bytes = 0;
+        self.busy = Duration::ZERO;
+        if self.busy_since.is_some() {
+            self.busy_since = Some(now);
+        }
+    }
+
+    fn elapsed(&self, now: Time) -> Duration {
+        self.busy + self.busy_since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    fn score() -> (Score, Config) {
+        let config = Config { chunk_bytes: 64 << 10, ..Config::default() };
+        (Score::new(at(0), &config), config)
+    }
+
+    #[test]
+    fn the_rate_counts_only_the_time_in_which_something_was_asked() {
+        let (mut score, _) = score();
+        for second in 0..20 {
+            score.busy_from(at(second * 1000));
+            score.received(at(second * 1000 + 100), 100_000);
+            score.idle_from(at(second * 1000 + 100));
+        }
+        let rate = score.rate().unwrap();
+        assert!((950_000..=1_050_000).contains(&rate), "1 MB/s while asked, idle nine tenths: {rate}");
+    }
+
+    #[test]
+    fn the_depth_follows_the_rate_between_its_bounds() {
+        let (mut score, config) = score();
+        assert_eq!(score.depth(&config, 1000), 4, "256 KiB before anything is known");
+        score.meter.rate = Some(16 << 20);
+        assert_eq!(score.depth(&config, 1000), 64, "4 MiB of a fast one");
+        assert_eq!(score.depth(&config, 5), 5, "no more than its share of what is left");
+        score.meter.rate = Some(1);
+        assert_eq!(score.depth(&config, 1000), 2, "two of a slow one");
+        let large = Config { chunk_bytes: 1 << 20, ..config };
+        score.meter.rate = Some(100 << 20);
+        assert_eq!(score.depth(&large, 1000), 4);
+    }
+
+    #[test]
+    fn silence_while_asked_lowers_the_rate() {
+        let (mut score, _) = score();
+        score.busy_from(at(0));
+        score.received(at(250), 250_000);
+        let before = score.rate();
+        score.look(at(2000));
+        assert!(score.rate() < before);
+    }
+
+    #[test]
+    fn one_lost_connection_is_one_failure_however_many_fetches_it_took_along() {
+        let (mut score, config) = score();
+        assert_eq!(score.failed(at(100), at(0), &config), Some(Duration::from_secs(1)));
+        for _ in 0..10 {
+            assert_eq!(score.failed(at(100), at(50), &config), None);
+        }
+        assert!(!score.is_failing(&config));
+        assert_eq!(score.failed(at(1200), at(1100), &config), Some(Duration::from_secs(2)));
+        assert_eq!(score.failed(at(4000), at(3300), &config), Some(Duration::from_secs(4)));
+        assert!(score.is_failing(&config));
+        score.succeeded(&config);
+        assert!(!score.is_failing(&config));
+    }
+
+    #[test]
+    fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
+        let (mut score, config) = score();
+        score.meter.rate = Some(16 << 20);
+        assert_eq!(score.busy(Duration::ZERO, 3, &config), config.busy_least);
+        assert_eq!(score.depth(&config, 1000), 3);
+        score.succeeded(&config);
+        assert_eq!(score.depth(&config, 1000), 4);
+        assert_eq!(score.busy(Duration::from_secs(86_400), 0, &config), config.busy_most);
+        assert_eq!(score.depth(&config, 1000), 1);
+    }
+}

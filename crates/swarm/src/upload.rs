@@ -1,0 +1,268 @@
+//! Who is served: a few slots, a bounded queue, and fairness between those who wait (threat A32).
+//!
+//! A slot that becomes free goes to the waiting requester that was served least lately, whatever the order and number
+//! of its requests: a greedy one competes with itself. "Lately" is a decaying sum of bytes: all sums are halved
+//! together every half-life, so that they stay comparable and a requester is never punished for long.
+//!
+//! The queue's last places are for those who have few in it: a requester may have no more waiting than places are
+//! left (the dynamic threshold of Choudhury and Hahne, 1998), so no one can fill it alone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::Time;
+
+use crate::UploadConfig;
+
+/// Whom requests are counted for, by a number that the shell chose: a peer id, or an address where none is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Requester(u64);
+
+impl Requester {
+    /// The requester with number `requester`.
+    pub const fn new(requester: u64) -> Self {
+        Requester(requester)
+    }
+
+    /// The number the shell chose.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// One request, granted or waiting; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+impl Ticket {
+    /// The number, for logs and tables of the shell.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Send the body now; then say [`Upload::done`].
+    Grant(Ticket),
+    /// Hold the request: a later [`Upload::done`] grants it. When its requester goes away, say [`Upload::done`], too.
+    Wait(Ticket),
+    /// Refuse it (429).
+    Refuse {
+        /// When it is worth asking again.
+        retry_after: Duration,
+    },
+}
+
+/// Decides which requests are served when.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    config: UploadConfig,
+    next_ticket: u64,
+    /// Granted requests.
+    active: BTreeMap<Ticket, Active>,
+    /// Held requests, the oldest first.
+    waiting: BTreeMap<Ticket, Waiting>,
+    waiting_bytes: u64,
+    requesters: BTreeMap<Requester, Account>,
+    /// How often the sums were halved.
+    halvings: u64,
+    /// How long a body takes, smoothed; what a refusal's wait is estimated from.
+    service: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Active {
+    requester: Requester,
+    since: Time,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    requester: Requester,
+    bytes: u32,
+}
+
+/// What a requester was served lately, and has in hand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    /// Bytes, as of `halvings`.
+    served: u64,
+    halvings: u64,
+    active: usize,
+    waiting: usize,
+}
+
+impl Account {
+    /// Bytes served, as they count after `halvings`.
+    fn served_at(&self, halvings: u64) -> u64 {
+        let shift = u32::try_from(halvings - self.halvings).unwrap_or(u32::MAX);
+        self.served.checked_shr(shift).unwrap_or(0)
+    }
+}
+
+impl Upload {
+    /// Nobody is served yet.
+    #[must_use]
+    pub fn new(config: UploadConfig) -> Self {
+        Upload {
+            service: config.retry_least,
+            config,
+            next_ticket: 0,
+            active: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            requesters: BTreeMap::new(),
+            halvings: 0,
+        }
+    }
+
+    /// `requester` asks for a body of `bytes`.
+    pub fn ask(&mut self, now: Time, requester: Requester, bytes: u32) -> Answer {
+        self.advance(now);
+        let account = self.requesters.get(&requester).copied().unwrap_or_default();
+        let direct = self.active.len() < self.config.slots && self.may_have_slot(&account);
+        if !direct && !self.may_wait(&account, bytes) {
+            return Answer::Refuse { retry_after: self.retry_after() };
+        }
+        self.make_account(requester);
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        if direct {
+            self.grant(now, ticket, requester, bytes);
+            return Answer::Grant(ticket);
+        }
+        self.waiting.insert(ticket, Waiting { requester, bytes });
+        self.waiting_bytes += u64::from(bytes);
+        if let Some(account) = self.requesters.get_mut(&requester) {
+            account.waiting += 1;
+        }
+        Answer::Wait(ticket)
+    }
+
+    /// A granted body is sent, or the requester of a granted or waiting ticket went away. Answers the waiting tickets
+    /// that are granted now. A ticket that is not known changes nothing.
+    pub fn done(&mut self, now: Time, ticket: Ticket) -> Vec<Ticket> {
+        self.advance(now);
+        if let Some(waiting) = self.waiting.remove(&ticket) {
+            self.stop_waiting(waiting);
+        }
+        if let Some(active) = self.active.remove(&ticket) {
+            self.service = (self.service * 7 + now.since(active.since)) / 8;
+            if let Some(account) = self.requesters.get_mut(&active.requester) {
+                account.active -= 1;
+            }
+        }
+        let mut granted = Vec::new();
+        while self.active.len() < self.config.slots
+            && let Some((ticket, waiting)) = self.least_served()
+        {
+            self.waiting.remove(&ticket);
+            self.stop_waiting(waiting);
+            self.grant(now, ticket, waiting.requester, waiting.bytes);
+            granted.push(ticket);
+        }
+        granted
+    }
+
+    /// Requests held waiting: the load hint for answers.
+    pub fn queue_len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Requests being served.
+    pub fn active(&self) -> usize {
+        self.active.len()
+    }
+
+    fn may_have_slot(&self, account: &Account) -> bool {
+        account.active < self.config.slots_per_requester
+    }
+
+    fn may_wait(&self, account: &Account, bytes: u32) -> bool {
+        let free = self.config.queue.saturating_sub(self.waiting.len());
+        let fits = self.waiting_bytes.saturating_add(bytes.into()) <= self.config.queue_bytes;
+        free > 0
+            && account.waiting < self.config.queue_per_requester.min(free)
+            && (fits || account.waiting == 0)
+    }
+
+    /// The waiting request to be granted next: the oldest of the requester that was served least.
+    fn least_served(&self) -> Option<(Ticket, Waiting)> {
+        let candidates = self.waiting.iter().filter_map(|(&ticket, &waiting)| {
+            let account = self.requesters.get(&waiting.requester)?;
+            self.may_have_slot(account).then(|| (account.served_at(self.halvings), ticket, waiting))
+        });
+        let (_, ticket, waiting) = candidates.min_by_key(|&(served, ticket, _)| (served, ticket))?;
+        Some((ticket, waiting))
+    }
+
+    fn grant(&mut self, now: Time, ticket: Ticket, requester: Requester, bytes: u32) {
+        let halvings = self.halvings;
+        if let Some(account) = self.requesters.get_mut(&requester) {
+            account.served = account.served_at(halvings) + u64::from(bytes.max(self.config.charge_least));
+            account.halvings = halvings;
+            account.active += 1;
+        }
+        self.active.insert(ticket, Active { requester, since: now });
+    }
+
+    fn stop_waiting(&mut self, waiting: Waiting) {
+        self.waiting_bytes -= u64::from(waiting.bytes);
+        if let Some(account) = self.requesters.get_mut(&waiting.requester) {
+            account.waiting -= 1;
+        }
+    }
+
+    /// When the queue will have moved on, as far as the bodies served lately tell.
+    fn retry_after(&self) -> Duration {
+        let ahead = u32::try_from(self.waiting.len() / self.config.slots.max(1) + 1).unwrap_or(u32::MAX);
+        self.service.saturating_mul(ahead).clamp(self.config.retry_least, self.config.retry_most)
+    }
+
+    fn advance(&mut self, now: Time) {
+        let half_life = self.config.half_life.as_nanos().max(1);
+        let halvings = u64::try_from(u128::from(now.nanos()) / half_life).unwrap_or(u64::MAX);
+        self.halvings = self.halvings.max(halvings);
+    }
+
+    /// Makes sure that `requester` is remembered. Past the limit the least served one with nothing in hand is
+    /// forgotten: that costs fairness least.
+    fn make_account(&mut self, requester: Requester) {
+        if self.requesters.contains_key(&requester) {
+            return;
+        }
+        if self.requesters.len() >= self.config.requesters {
+            let idle = self.requesters.iter().filter(|(_, account)| account.active + account.waiting == 0);
+            let least = idle.min_by_key(|(_, account)| account.served_at(self.halvings));
+            if let Some(&least) = least.map(|(requester, _)| requester) {
+                self.requesters.remove(&least);
+            }
+        }
+        self.requesters.insert(requester, Account { halvings: self.halvings, ..Account::default() });
+    }
+
+    /// Asserts that the counts agree and the limits hold; looks at everything, for tests and simulations.
+    ///
+    /// # Panics
+    /// When they do not: that is a defect of this crate.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) {
+        assert!(self.active.len() <= self.config.slots, "more bodies than slots");
+        assert!(self.waiting.len() <= self.config.queue, "the queue is too long");
+        let most = self.config.requesters.max(self.config.slots + self.config.queue);
+        assert!(self.requesters.len() <= most, "too many requesters remembered");
+        let bytes: u64 = self.waiting.values().map(|waiting| u64::from(waiting.bytes)).sum();
+        assert_eq!(bytes, self.waiting_bytes, "bytes held waiting");
+        for (requester, account) in &self.requesters {
+            let active = self.active.values().filter(|one| one.requester == *requester).count();
+            let waiting = self.waiting.values().filter(|one| one.requester == *requester).count();
+            assert_eq!((active, waiting), (account.active, account.waiting), "in hand for {requester:?}");
+            assert!(active <= self.config.slots_per_requester, "too many slots for {requester:?}");
+            assert!(waiting <= self.config.queue_per_requester, "too many waiting for {requester:?}");
+        }
+        let free = self.config.slots - self.active.len();
+        assert!(free == 0 || self.least_served().is_none(), "a slot is free and somebody waits for it");
+    }
+}
