@@ -13,3 +13,5 @@ pub const HT_PEER: &str = "ht-peer";
 pub const HT_QUEUE: &str = "ht-queue";
 /// Response header of a bitmap: the sequence number of its last gain.
 pub const HT_HAVE_SEQ: &str = "ht-have-seq";
+/// Request header between peers: the asker's own base URL, so that it can be told to others.
+pub const HT_URL: &str = "ht-url";

@@ -104,8 +104,11 @@ impl FrameHeader {
 
     /// Reads the wire form.
     pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        let [a, b, c, d, e, f, g, h] = bytes;
-        FrameHeader { position: u32::from_be_bytes([a, b, c, d]), length: u32::from_be_bytes([e, f, g, h]) }
+        let [p0, p1, p2, p3, l0, l1, l2, l3] = bytes;
+        FrameHeader {
+            position: u32::from_be_bytes([p0, p1, p2, p3]),
+            length: u32::from_be_bytes([l0, l1, l2, l3]),
+        }
     }
 }
 

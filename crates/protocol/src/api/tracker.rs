@@ -316,7 +316,10 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), body);
         let body = format!(r#"{{"peer":"{peer}","url":"https://a.example/p","have":"gIA="}}"#);
         let read: Announce = serde_json::from_str(&body).unwrap();
-        assert_eq!(read.have.to_set(9).unwrap().iter().map(|c| c.get()).collect::<Vec<_>>(), [0, 8]);
+        assert_eq!(
+            read.have.to_set(9).unwrap().iter().map(crate::ChunkIndex::get).collect::<Vec<_>>(),
+            [0, 8]
+        );
         assert!(read.have.to_set(8).is_err());
     }
 }

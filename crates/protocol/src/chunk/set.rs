@@ -103,9 +103,22 @@ impl ChunkSet {
     }
 
     /// The chunks in this set and not in `other` (of the same torrent), lowest first.
+    ///
+    /// # Panics
+    /// When the sets are of torrents with different numbers of chunks.
     pub fn difference<'a>(&'a self, other: &'a ChunkSet) -> impl Iterator<Item = ChunkIndex> + 'a {
         assert_eq!(self.len, other.len, "sets of different torrents");
         let words = self.words.iter().zip(&other.words).map(|(mine, theirs)| mine & !theirs);
+        words.enumerate().flat_map(|(at, word)| Bits { word, base: at * 64 })
+    }
+
+    /// The chunks in both sets (of the same torrent), lowest first. One step a word: cheap where they share little.
+    ///
+    /// # Panics
+    /// When the sets are of torrents with different numbers of chunks.
+    pub fn intersection<'a>(&'a self, other: &'a ChunkSet) -> impl Iterator<Item = ChunkIndex> + 'a {
+        assert_eq!(self.len, other.len, "sets of different torrents");
+        let words = self.words.iter().zip(&other.words).map(|(mine, theirs)| mine & theirs);
         words.enumerate().flat_map(|(at, word)| Bits { word, base: at * 64 })
     }
 
@@ -253,7 +266,9 @@ mod tests {
             prop_assert_eq!(&ChunkSet::from_wire(len, &set.to_wire()).unwrap(), &set);
             let missing = set.inverted();
             prop_assert_eq!(missing.count() + set.count(), len);
-            prop_assert_eq!(missing.difference(&set).count() as u32, missing.count());
+            prop_assert_eq!(missing.difference(&set).count(), missing.count() as usize);
+            prop_assert_eq!(missing.intersection(&set).count(), 0);
+            prop_assert_eq!(set.intersection(&ChunkSet::full(len)).count(), set.count() as usize);
             let from_runs: u32 = set.runs().iter().map(|(first, last)| last.get() - first.get() + 1).sum();
             prop_assert_eq!(from_runs, set.count());
         }

@@ -17,11 +17,11 @@ const PREFIX: &[u8] = b"http-torrent 1\n";
 
 /// The id of a torrent of these parts.
 pub(super) fn of(layout: &Layout, hashes: &ChunkHashes) -> TorrentId {
-    let mut hasher = HashWriter(blake3::Hasher::new());
-    hasher.0.update(PREFIX);
+    let mut out = HashWriter(blake3::Hasher::new());
+    out.0.update(PREFIX);
     // Writing into a hasher cannot fail.
-    let _ = write_canonical(&mut hasher, layout, hashes);
-    TorrentId::from_bytes(hasher.0.finalize().into())
+    let _ = write_canonical(&mut out, layout, hashes);
+    TorrentId::from_bytes(out.0.finalize().into())
 }
 
 /// The canonical JSON, keys in RFC 8785's order.

@@ -58,19 +58,23 @@ pub enum ParseError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Described<'a> {
-    #[serde(borrow)]
-    file_name: Cow<'a, str>,
+    #[serde(deserialize_with = "named::file_name")]
+    file_name: String,
+    #[serde(deserialize_with = "named::chunk_size")]
     chunk_size: u64,
-    #[serde(borrow, default)]
-    tracker_url: Cow<'a, str>,
+    #[serde(default, deserialize_with = "named::tracker_url")]
+    tracker_url: String,
+    #[serde(deserialize_with = "named::file_hash")]
     file_hash: Hash,
+    #[serde(deserialize_with = "named::file_size")]
     file_size: u64,
-    #[serde(default = "described_algorithm")]
+    #[serde(default = "described_algorithm", deserialize_with = "named::hash_algorithm")]
     hash_algorithm: HashAlgorithm,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named::exec")]
     exec: bool,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "named::files")]
     files: Option<Vec<DescribedFile<'a>>>,
+    #[serde(deserialize_with = "named::chunks")]
     chunks: RawHashes,
 }
 
@@ -79,11 +83,44 @@ struct Described<'a> {
 struct DescribedFile<'a> {
     #[serde(borrow)]
     path: Cow<'a, str>,
+    #[serde(deserialize_with = "named::files_size")]
     size: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named::files_exec")]
     exec: bool,
+    #[serde(deserialize_with = "named::files_first_chunk")]
     first_chunk: u32,
+    #[serde(deserialize_with = "named::files_chunk_count")]
     chunk_count: u32,
+}
+
+/// `serde_json` says which type was wrong and where, but not in which field: these say it.
+mod named {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer};
+
+    macro_rules! fields {
+        ($($function:ident: $field:literal),+ $(,)?) => {$(
+            pub(super) fn $function<'de, D, T>(d: D) -> Result<T, D::Error>
+            where
+                D: Deserializer<'de>,
+                T: Deserialize<'de>,
+            {
+                T::deserialize(d).map_err(|error| in_field($field, &error.to_string()))
+            }
+        )+};
+    }
+
+    fields! {
+        file_name: "fileName", chunk_size: "chunkSize", tracker_url: "trackerUrl", file_hash: "fileHash",
+        file_size: "fileSize", hash_algorithm: "hashAlgorithm", exec: "exec", files: "files", chunks: "chunks",
+        files_size: "files.size", files_exec: "files.exec", files_first_chunk: "files.firstChunk",
+        files_chunk_count: "files.chunkCount",
+    }
+
+    /// The error with its field in front, unless one further in has already said it.
+    fn in_field<E: Error>(field: &str, error: &str) -> E {
+        if error.starts_with(field) { E::custom(error) } else { E::custom(format_args!("{field}: {error}")) }
+    }
 }
 
 /// Files of the original programs name no algorithm and mean this one.

@@ -13,7 +13,8 @@ const SHAPELESS: [&str; 11] =
 /// One word per thing: a chunk is a chunk.
 const SYNONYMS: [&str; 4] = ["piece", "pieces", "block", "blocks"];
 /// Names of others that have such a word in them: waiting in tokio, units of a file system.
-const FOREIGN: [&str; 3] = ["block_on", "block_in_place", "block_size"];
+const FOREIGN: [&str; 6] =
+    ["block_on", "block_in_place", "WouldBlock", "WOULDBLOCK", "block_size", "st_blocks"];
 /// A test that cannot know when something happened sleeps; it waits for the condition instead.
 const SLEEPS: [&str; 2] = ["thread::sleep", "time::sleep"];
 /// Places on one person's machine.
