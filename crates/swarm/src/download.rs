@@ -105,12 +105,14 @@ impl Download {
         if self.finished {
             return;
         }
+        let was_held_up = self.is_held_up();
         self.apply(now, event, actions);
         if self.table.unstored() == 0 {
             self.finish(actions);
             return;
         }
         self.fire_timers(now, actions);
+        self.all_eager |= was_held_up && !self.is_held_up();
         self.fill(now, actions);
         if self.finder.consider(now, self.needs_neighbours(), &self.config) {
             actions.push(Action::FindPeers);
@@ -202,6 +204,8 @@ impl Download {
         debug_assert_eq!(self.fetches.iter().count(), 0, "a stored chunk leaves no fetch behind");
         self.finished = true;
         self.wake = None;
+        self.eager.clear();
+        self.all_eager = false;
         if self.stored_any {
             actions.push(Action::Announce);
         }

@@ -73,7 +73,7 @@ impl Download {
 
     /// An idle neighbour that is not paused and holds a missing chunk is a wake-up that was lost.
     fn check_nobody_idle(&self) {
-        if self.finished || self.disk_pause.is_some() || !self.has_room() {
+        if self.finished || self.is_held_up() {
             return;
         }
         for (peer, neighbour) in &self.neighbours {

@@ -45,15 +45,16 @@ impl Download {
         }
     }
 
-    /// Whether one more fetch fits into the limits of the whole download. Chunks being written count: a slow disk
-    /// slows the network.
-    pub(super) fn has_room(&self) -> bool {
-        self.fetches.flying() + (self.table.storing() as usize) < self.config.in_flight_chunks()
+    /// Whether no fetch may start, whoever has room: the limit of the whole download is reached, or the disk failed.
+    /// Chunks being written count for the limit: a slow disk slows the network.
+    pub(super) fn is_held_up(&self) -> bool {
+        let busy = self.fetches.flying() + self.table.storing() as usize;
+        self.disk_pause.is_some() || busy >= self.config.in_flight_chunks()
     }
 
     /// Starts one fetch from `peer`, if it has room and something to give.
     fn fetch_one(&mut self, now: Time, peer: PeerKey, actions: &mut Vec<Action>) -> bool {
-        if self.disk_pause.is_some() || !self.has_room() {
+        if self.is_held_up() {
             return false;
         }
         let share = self.share();

@@ -76,7 +76,6 @@ impl Download {
         if chunk.get() >= self.table.total() || self.table.state(chunk) == State::Stored {
             return;
         }
-        self.all_eager |= !self.has_room();
         let mut beaten = Vec::new();
         for id in self.fetches.of_chunk(chunk).collect::<Vec<_>>() {
             let Some(fetch) = self.forget(now, id) else { continue };
@@ -114,7 +113,11 @@ impl Download {
             }
         }
         self.settle(chunk);
-        // Fetching on at full speed for a disk that is full would load the network for nothing.
+        // Fetching on at full speed for a disk that is full would load the network for nothing. Chunks that fail
+        // during a pause belong to the same misfortune.
+        if self.disk_pause.is_some() {
+            return;
+        }
         self.disk_failures = self.disk_failures.saturating_add(1);
         self.disk_pause = Some(now + self.config.backoff(self.disk_failures));
     }

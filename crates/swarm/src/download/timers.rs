@@ -22,7 +22,6 @@ impl Download {
         }
         if self.disk_pause.is_some_and(|until| until <= now) {
             self.disk_pause = None;
-            self.all_eager = true;
         }
         if self.look_at.is_some_and(|at| at <= now) {
             self.look(now, actions);

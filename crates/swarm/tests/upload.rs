@@ -1,0 +1,237 @@
+//! Who is served, told as stories, and what must hold whatever is asked.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use protocol::Time;
+use swarm::{Answer, Requester, Ticket, Upload, UploadConfig};
+
+const BODY: u32 = 256 << 10;
+
+const fn who(number: u64) -> Requester {
+    Requester::new(number)
+}
+
+fn millis(millis: u64) -> Time {
+    Time::from(Duration::from_millis(millis))
+}
+
+/// An upload whose slots each send a body in a fixed time, and the bytes that each requester got.
+struct Server {
+    upload: Upload,
+    now: u64,
+    asked: BTreeMap<Ticket, Requester>,
+    sending: VecDeque<(u64, Ticket)>,
+    served: BTreeMap<Requester, u64>,
+}
+
+impl Server {
+    const BODY_MILLIS: u64 = 40;
+
+    fn new(config: UploadConfig) -> Self {
+        Server {
+            upload: Upload::new(config),
+            now: 0,
+            asked: BTreeMap::new(),
+            sending: VecDeque::new(),
+            served: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the request was taken in.
+    fn ask(&mut self, requester: Requester) -> bool {
+        let answer = self.upload.ask(millis(self.now), requester, BODY);
+        self.upload.check_invariants();
+        match answer {
+            Answer::Grant(ticket) => {
+                self.asked.insert(ticket, requester);
+                self.sending.push_back((self.now + Self::BODY_MILLIS, ticket));
+                true
+            }
+            Answer::Wait(ticket) => {
+                self.asked.insert(ticket, requester);
+                true
+            }
+            Answer::Refuse { .. } => false,
+        }
+    }
+
+    /// Finishes the next body; who got it.
+    fn step(&mut self) -> Option<Requester> {
+        let (at, ticket) = self.sending.pop_front()?;
+        self.now = at;
+        let requester = self.asked.remove(&ticket)?;
+        *self.served.entry(requester).or_default() += 1;
+        for granted in self.upload.done(millis(self.now), ticket) {
+            self.sending.push_back((self.now + Self::BODY_MILLIS, granted));
+        }
+        self.upload.check_invariants();
+        Some(requester)
+    }
+}
+
+/// Twenty that ask for one or two chunks at a time against one that always asks for as many as it may; the smallest
+/// part of the fair share that one of the twenty got.
+fn smallest_share_beside_a_greedy_one(honest_depth: usize, pause: u64) -> f64 {
+    let (honest, greedy) = (20, who(999));
+    let mut server = Server::new(UploadConfig::default());
+    let mut pausing: VecDeque<(u64, Requester)> = VecDeque::new();
+    while server.ask(greedy) {}
+    for number in 0..honest {
+        (0..honest_depth).for_each(|_| assert!(server.ask(who(number)), "everyone finds a place in the queue"));
+    }
+    let rounds = 8000;
+    for _ in 0..rounds {
+        while let Some((_, requester)) = pausing.pop_front_if(|(at, _)| *at <= server.now) {
+            server.ask(requester);
+        }
+        let Some(requester) = server.step() else { break };
+        if requester != greedy {
+            pausing.push_back((server.now + pause, requester));
+        }
+        while server.ask(greedy) {}
+    }
+    let share = rounds as f64 / (honest + 1) as f64;
+    (0..honest).map(|number| server.served.get(&who(number)).copied().unwrap_or(0) as f64 / share).fold(9.0, f64::min)
+}
+
+#[test]
+fn a32_one_greedy_requester_does_not_take_the_share_of_twenty_others() {
+    for (depth, pause) in [(1, 0), (2, 0), (2, 50)] {
+        let share = smallest_share_beside_a_greedy_one(depth, pause);
+        assert!(share >= 0.7, "with {depth} requests and a pause of {pause} ms: {share:.2} of its share");
+    }
+}
+
+#[test]
+fn a32_a_greedy_requester_cannot_fill_the_queue_alone() {
+    let mut server = Server::new(UploadConfig { queue: 20, queue_per_requester: 64, ..UploadConfig::default() });
+    let taken = (0..1000).filter(|_| server.ask(who(1))).count();
+    assert_eq!(taken, 6 + 10, "its slots, and half of the queue");
+    assert!(server.ask(who(2)) && server.ask(who(3)) && server.ask(who(4)), "two slots and the queue are left");
+}
+
+#[test]
+fn a_newcomer_finds_a_free_slot_and_a_lone_requester_gets_nearly_all() {
+    let mut upload = Upload::new(UploadConfig::default());
+    for _ in 0..6 {
+        assert!(matches!(upload.ask(Time::ZERO, who(1), BODY), Answer::Grant(_)));
+    }
+    assert!(matches!(upload.ask(Time::ZERO, who(1), BODY), Answer::Wait(_)));
+    assert!(matches!(upload.ask(Time::ZERO, who(2), BODY), Answer::Grant(_)));
+    assert_eq!((upload.active(), upload.queue_len()), (7, 1));
+}
+
+#[test]
+fn who_was_served_least_lately_goes_first_and_old_service_is_forgotten() {
+    let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let mut upload = Upload::new(config);
+    let grant = |upload: &mut Upload, at: u64, number| match upload.ask(millis(at), who(number), 1 << 20) {
+        Answer::Grant(ticket) | Answer::Wait(ticket) => ticket,
+        Answer::Refuse { .. } => panic!("refused"),
+    };
+    let first = grant(&mut upload, 0, 1);
+    let (again, other) = (grant(&mut upload, 1, 1), grant(&mut upload, 2, 2));
+    assert_eq!(upload.done(millis(10), first), [other], "it asked later, and had nothing yet");
+    assert_eq!(upload.done(millis(20), other), [again]);
+    assert_eq!(upload.done(millis(30), again), []);
+    // Requester 1 had twice as much as 2. An hour later nobody remembers: the older request goes first.
+    let hour = 3_600_000;
+    let blocker = grant(&mut upload, hour, 3);
+    let (older, newer) = (grant(&mut upload, hour + 1, 1), grant(&mut upload, hour + 2, 2));
+    assert_eq!(upload.done(millis(hour + 3), blocker), [older]);
+    assert_eq!(upload.done(millis(hour + 4), older), [newer]);
+}
+
+#[test]
+fn who_goes_away_while_waiting_or_being_served_leaves_no_trace() {
+    let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let mut upload = Upload::new(config);
+    let Answer::Grant(served) = upload.ask(Time::ZERO, who(1), BODY) else { panic!("not granted") };
+    let Answer::Wait(leaves) = upload.ask(Time::ZERO, who(2), BODY) else { panic!("not waiting") };
+    let Answer::Wait(stays) = upload.ask(Time::ZERO, who(3), BODY) else { panic!("not waiting") };
+    assert_eq!(upload.done(Time::ZERO, leaves), []);
+    assert_eq!(upload.done(Time::ZERO, leaves), [], "a ticket that is not known changes nothing");
+    assert_eq!(upload.done(Time::ZERO, served), [stays]);
+    assert_eq!(upload.done(Time::ZERO, stays), []);
+    assert_eq!((upload.active(), upload.queue_len()), (0, 0));
+    upload.check_invariants();
+}
+
+#[test]
+fn a_refusal_says_when_it_is_worth_asking_again() {
+    let config = UploadConfig { queue: 16, queue_per_requester: 1, ..UploadConfig::default() };
+    let mut server = Server::new(config.clone());
+    let mut refused = None;
+    for round in 0..200 {
+        for number in 0..100 {
+            if let Answer::Refuse { retry_after } = server.upload.ask(millis(server.now), who(number), BODY) {
+                assert!(retry_after >= config.retry_least && retry_after <= config.retry_most);
+                refused = Some(round);
+            }
+        }
+        server.step();
+    }
+    assert!(refused.is_some());
+}
+
+#[test]
+fn large_bodies_wait_by_bytes_but_everyone_may_have_one() {
+    let config = UploadConfig { slots: 1, slots_per_requester: 1, queue_bytes: 1 << 20, ..UploadConfig::default() };
+    let mut upload = Upload::new(config);
+    let mut ask = |number| upload.ask(Time::ZERO, who(number), 1 << 20);
+    assert!(matches!(ask(1), Answer::Grant(_)));
+    assert!(matches!(ask(1), Answer::Wait(_)));
+    assert!(matches!(ask(1), Answer::Refuse { .. }));
+    assert!(matches!(ask(2), Answer::Wait(_)), "although the bytes are used up");
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_the_bounds_hold_and_every_waiting_ticket_is_granted_once(
+        steps in proptest::collection::vec((0u64..12, 0u32..2_000_000, any::<bool>(), 0u64..3000), 0..300),
+    ) {
+        let config = UploadConfig {
+            slots: 3,
+            slots_per_requester: 2,
+            queue: 10,
+            queue_per_requester: 4,
+            requesters: 5,
+            ..UploadConfig::default()
+        };
+        let mut upload = Upload::new(config);
+        let (mut granted, mut waiting) = (Vec::new(), Vec::new());
+        let mut now = 0;
+        for (number, bytes, ask, pause) in steps {
+            now += pause;
+            if ask {
+                match upload.ask(millis(now), who(number), bytes) {
+                    Answer::Grant(ticket) => granted.push(ticket),
+                    Answer::Wait(ticket) => waiting.push(ticket),
+                    Answer::Refuse { .. } => {}
+                }
+            } else {
+                // Some leave while waiting, some when they are served.
+                let leaves = if bytes % 3 == 0 { &mut waiting } else { &mut granted };
+                if !leaves.is_empty() {
+                    let ticket = leaves.remove(bytes as usize % leaves.len());
+                    for next in upload.done(millis(now), ticket) {
+                        let at = waiting.iter().position(|&ticket| ticket == next);
+                        prop_assert!(at.is_some(), "granted without waiting");
+                        granted.push(waiting.remove(at.unwrap()));
+                    }
+                }
+            }
+            upload.check_invariants();
+            prop_assert_eq!((upload.active(), upload.queue_len()), (granted.len(), waiting.len()));
+        }
+        while let Some(ticket) = granted.pop() {
+            for next in upload.done(millis(now), ticket) {
+                waiting.retain(|&ticket| ticket != next);
+                granted.push(next);
+            }
+        }
+        prop_assert!(waiting.is_empty(), "{} wait for ever", waiting.len());
+    }
+}
