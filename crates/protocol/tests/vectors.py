@@ -156,6 +156,8 @@ def torrents():
                       True, "localhost:5000")
     twins = [file("one", 1500, repeat=500), file("two", 1500, repeat=500)]
     yield torrent("a folder with equal files", "blake3", 500, "pair", twins, True)
+    small = [file("album/cover.txt", 5), file("run.sh", 0, exec=True)]
+    yield torrent("the folder in docs/protocol.md", "blake3", 65536, "music", small, True, "10.0.0.1:5000")
     yield torrent("a folder of empty files", "blake3", 65536, "hollow", [file("a", 0), file("b", 0)], True)
     yield torrent("a folder with nothing in it", "blake3", 65536, "void", [], True)
     yield torrent("a folder whose only file has the folder's name", "blake3", 1000, "x", [file("x", 5)], True)
