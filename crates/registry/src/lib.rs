@@ -1,1 +1,32 @@
 //! The tracker's memory: who has what, leases, hand-outs, assignments. Pure.
+//!
+//! One registry, two doors. Native peers announce a torrent with a bitmap and live by leases; described clients
+//! announce hashes and live by pings. Each kind is handed out at both doors: described holders of a published
+//! torrent's hashes are among its peers, native holders among the assignments.
+//!
+//! Invariants:
+//! - Nobody is handed out after its lease or life ended, whether or not anything swept in between: every call that
+//!   takes the time forgets first what ended.
+//! - Every table is bounded by [`Limits`]; a refused call leaves nothing behind.
+//! - Time and randomness are arguments, and no result depends on the order of a hash table.
+//!
+//! Deliberately absent: addresses' truth (the shell checks who may announce what), HTTP, and any wait.
+
+mod assignment;
+mod deadlines;
+mod described;
+mod dht_nodes;
+mod hand_out;
+mod lease;
+mod limits;
+mod pings;
+mod registry;
+mod swarm;
+mod torrents;
+
+pub use described::{AnnouncerId, DescribedRefusal};
+pub use hand_out::Handed;
+pub use limits::Limits;
+pub use pings::PingDue;
+pub use registry::{Announced, Counts, NewAnnounce, PublishRefusal, Refusal, Registry, Sizes};
+pub use swarm::{Holding, Traffic};

@@ -1,0 +1,218 @@
+//! `POST /chunk`: each known hash given to one holder, spread over the holders.
+//!
+//! The described protocol asks for this and not for lists of holders, so the tracker balances the load. For each hash
+//! a few holders are drawn and the one with the least to do takes it ("the power of two choices"). A hash that no
+//! draw finds a holder of is rare: one sweep over the holders of its torrent, by whole words of their bitmaps, finds
+//! it, so that the cost is bounded by the size of the request and of the bitmaps, not by their product.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use protocol::api::tracker::{Assignment, OpaqueHash, Port};
+use protocol::{ChunkIndex, ChunkSet, Hash, HostPort};
+use rand::{Rng, RngExt};
+
+use crate::Registry;
+use crate::described::{AnnouncerId, Name};
+use crate::swarm::Holder;
+use crate::torrents::{Serial, Spot};
+
+/// Holders drawn for each hash.
+const DRAWS: usize = 4;
+/// Chunks looked for where content repeats: whoever has one of a thousand equal chunks soon has the first.
+const MAX_TWINS: usize = 16;
+
+/// Gives each known hash to one holder. An entry has at most `wanted.len() / 4 + 1` hashes; whoever gets more has
+/// several entries.
+pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Vec<Assignment> {
+    let mut seen = HashSet::with_capacity(wanted.len());
+    let distinct: Vec<&OpaqueHash> = wanted.iter().filter(|hash| seen.insert(*hash)).collect();
+    let mut loads = Loads::default();
+    let mut rare: Vec<Rare> = Vec::new();
+    for (at, hash) in distinct.iter().enumerate() {
+        let candidates = Candidates::of(registry, hash);
+        match candidates.draw(registry, rng, &loads) {
+            Some(address) => loads.give(&address, at),
+            None if candidates.spots.is_empty() => {}
+            None => rare.push(Rare { at, spots: candidates.spots }),
+        }
+    }
+    find_rare(registry, rng, rare, &mut loads);
+    let most = wanted.len() / 4 + 1;
+    loads.into_assignments(most, |at| distinct[at].clone())
+}
+
+/// Who may hold one hash.
+struct Candidates<'a> {
+    described: &'a [AnnouncerId],
+    spots: Vec<Chunks>,
+    /// Everybody to draw from: described holders, and all native holders of the torrents, who may have it or not.
+    all: usize,
+}
+
+impl<'a> Candidates<'a> {
+    fn of(registry: &'a Registry, hash: &OpaqueHash) -> Self {
+        let name = Name::of(hash);
+        let described = registry.described.holders(&name);
+        let spots: Vec<Chunks> = match &name {
+            Name::Hash(hash) => {
+                registry.torrents.spots(hash).filter_map(|spot| Chunks::of(registry, spot, hash)).collect()
+            }
+            Name::Other(_) => Vec::new(),
+        };
+        let native: usize = spots.iter().map(|spot| natives(registry, spot.serial)).sum();
+        Candidates { described, spots, all: described.len() + native }
+    }
+
+    /// Of a few drawn that hold the hash, the one with the least to do.
+    fn draw(&self, registry: &Registry, rng: &mut impl Rng, loads: &Loads) -> Option<HostPort> {
+        let mut best: Option<(usize, HostPort)> = None;
+        for draw in 0..DRAWS.min(self.all) {
+            // With so few, everybody is looked at once.
+            let at = if self.all <= DRAWS { draw } else { rng.random_range(0..self.all) };
+            let Some(address) = self.holder(registry, at) else { continue };
+            let load = loads.of(address);
+            if best.as_ref().is_none_or(|(least, _)| load < *least) {
+                best = Some((load, address.clone()));
+            }
+        }
+        let somebody = || {
+            let at = (!self.described.is_empty()).then(|| rng.random_range(0..self.described.len()))?;
+            self.holder(registry, at).cloned()
+        };
+        best.map(|(_, address)| address).or_else(somebody)
+    }
+
+    /// The address of candidate number `at`, if it holds the hash.
+    fn holder(&self, registry: &'a Registry, mut at: usize) -> Option<&'a HostPort> {
+        if let Some(id) = self.described.get(at) {
+            return registry.described.get(*id).map(|announcer| &announcer.address);
+        }
+        at -= self.described.len();
+        for spot in &self.spots {
+            let swarm = &registry.torrents.get(spot.serial)?.swarm;
+            if let Some(holder) = swarm.seeds().iter().chain(swarm.leechers()).nth(at) {
+                let has = spot.chunks.iter().any(|chunk| holder.holding.has(*chunk));
+                return has.then(|| holder.url.as_described()).flatten();
+            }
+            at -= natives(registry, spot.serial);
+        }
+        None
+    }
+}
+
+fn natives(registry: &Registry, serial: Serial) -> usize {
+    registry.torrents.get(serial).map_or(0, |entry| entry.swarm.seeds().len() + entry.swarm.leechers().len())
+}
+
+/// The chunks of one torrent that have a hash.
+struct Chunks {
+    serial: Serial,
+    chunks: Vec<ChunkIndex>,
+}
+
+impl Chunks {
+    fn of(registry: &Registry, spot: Spot, hash: &Hash) -> Option<Self> {
+        let entry = registry.torrents.get(spot.serial)?;
+        let chunks = entry.chunks_at(spot, hash).take(MAX_TWINS).collect();
+        Some(Chunks { serial: spot.serial, chunks })
+    }
+}
+
+/// A hash that no draw found a holder of.
+struct Rare {
+    at: usize,
+    spots: Vec<Chunks>,
+}
+
+/// Sweeps the torrents of the rare hashes: first each hash's first torrent, then the next of those still not found.
+fn find_rare(registry: &Registry, rng: &mut impl Rng, mut rare: Vec<Rare>, loads: &mut Loads) {
+    for round in 0.. {
+        rare.retain(|hash| hash.spots.len() > round);
+        if rare.is_empty() {
+            return;
+        }
+        let mut sought: BTreeMap<Serial, HashMap<ChunkIndex, usize>> = BTreeMap::new();
+        for hash in &rare {
+            let here = sought.entry(hash.spots[round].serial).or_default();
+            here.extend(hash.spots[round].chunks.iter().map(|chunk| (*chunk, hash.at)));
+        }
+        let mut found = HashSet::new();
+        for (serial, chunks) in sought {
+            sweep(registry, rng, serial, &chunks, |address, at| {
+                // A twin may have found it before.
+                if found.insert(at) {
+                    loads.give(address, at);
+                }
+            });
+        }
+        rare.retain(|hash| !found.contains(&hash.at));
+    }
+}
+
+/// Gives each of `chunks` that a native holder of this torrent has to the first who has it, from a random start.
+fn sweep(
+    registry: &Registry,
+    rng: &mut impl Rng,
+    serial: Serial,
+    chunks: &HashMap<ChunkIndex, usize>,
+    mut give: impl FnMut(&HostPort, usize),
+) {
+    let Some(entry) = registry.torrents.get(serial) else { return };
+    let mut left = ChunkSet::empty(entry.torrent.chunk_count());
+    for chunk in chunks.keys() {
+        left.insert(*chunk);
+    }
+    let everybody: Vec<&Holder> = entry.swarm.seeds().iter().chain(entry.swarm.leechers()).collect();
+    let start = if everybody.is_empty() { 0 } else { rng.random_range(0..everybody.len()) };
+    let (before, after) = everybody.split_at(start);
+    for holder in after.iter().chain(before) {
+        if left.is_empty() {
+            return;
+        }
+        let Some(address) = holder.url.as_described() else { continue };
+        let has: Vec<ChunkIndex> = match &holder.holding {
+            crate::Holding::Complete => left.iter().collect(),
+            crate::Holding::Part(set) => left.intersection(set).collect(),
+        };
+        for chunk in has {
+            left.remove(chunk);
+            give(address, chunks[&chunk]);
+        }
+    }
+}
+
+/// What each holder was given: positions in the request.
+#[derive(Default)]
+struct Loads {
+    given: Vec<(HostPort, Vec<usize>)>,
+    places: HashMap<HostPort, usize>,
+}
+
+impl Loads {
+    fn of(&self, address: &HostPort) -> usize {
+        self.places.get(address).map_or(0, |place| self.given[*place].1.len())
+    }
+
+    fn give(&mut self, address: &HostPort, at: usize) {
+        let place = self.places.get(address).copied().unwrap_or_else(|| {
+            self.places.insert(address.clone(), self.given.len());
+            self.given.push((address.clone(), Vec::new()));
+            self.given.len() - 1
+        });
+        self.given[place].1.push(at);
+    }
+
+    fn into_assignments(self, most: usize, hash: impl Fn(usize) -> OpaqueHash) -> Vec<Assignment> {
+        let mut assignments = Vec::new();
+        for (address, given) in self.given {
+            for part in given.chunks(most) {
+                assignments.push(Assignment {
+                    client_host: address.host().clone(),
+                    client_port: Port::from(&address),
+                    hash_list: part.iter().map(|at| hash(*at)).collect(),
+                });
+            }
+        }
+        assignments
+    }
+}
