@@ -1,1 +1,39 @@
-//! The shell round the brains: HTTP in, HTTP out, one driver loop.
+//! The shell round the brains: HTTP in, HTTP out, one driver loop for each download.
+//!
+//! A [`Peer`] is one process's part in any number of swarms. Bytes go network → verify → disk and never into the
+//! brain; decisions go brain → shell; facts go shell → brain.
+//!
+//! * Serving a chunk: [`serve`](crate) finds (torrent, chunk) in the `catalog`, asks the `gate` for an upload slot,
+//!   reads it from its `holding` in one `pread`, and answers.
+//! * Downloading: `download` waits for one fact, tells the brain, performs what it says: `fetch` brings bytes,
+//!   `neighbour` learns what others gained, `peer_exchange` and `tracker_client` find who there is.
+
+mod acquaintances;
+mod body;
+mod catalog;
+mod clock;
+mod config;
+mod context;
+mod download;
+mod fetch;
+mod gate;
+mod holding;
+mod http_client;
+mod identity;
+mod neighbour;
+mod peer;
+mod peer_exchange;
+mod progress;
+mod serve;
+mod sharing;
+mod throttle;
+mod torrent_finder;
+mod tracker_client;
+
+pub use config::{Config, MetricsTo};
+pub use http_client::{HttpClient, HttpError};
+pub use peer::{AddError, Content, Job, Peer, StartError};
+pub use progress::{Completed, Progress, Sources};
+pub use sharing::{DownloadError, Sharing};
+pub use swarm::Order;
+pub use torrent_finder::{FindError, find_torrent};

@@ -46,11 +46,12 @@ pub struct ChunkContent {
     pub content: String,
 }
 
-/// The query of a `have` long poll.
+/// The query of `have`: without `since` the bitmap is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HaveQuery {
     /// The sequence number up to which the asker knows.
-    pub since: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
     /// Seconds to wait for news; capped at [`MAX_WAIT_S`].
     #[serde(default)]
     pub wait: u64,

@@ -1,0 +1,39 @@
+//! What a peer is told when it starts.
+
+use std::net::IpAddr;
+
+use protocol::{BaseUrl, Host};
+
+/// How a peer listens, what it calls itself, and how much it may send and receive.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub bind: IpAddr,
+    /// Port to listen on; 0 is any.
+    pub port: u16,
+    /// Source address of outgoing connections; `None` leaves it to the routing table.
+    pub source: Option<IpAddr>,
+    /// Base URL told to others, where it is not simply `host` and the port listened on (a reverse proxy, NAT).
+    pub advertise: Option<BaseUrl>,
+    /// Host that links name when nothing is advertised.
+    pub host: Host,
+    /// Most payload bytes a second sent; `None` is no limit.
+    pub limit_up: Option<u64>,
+    /// Most payload bytes a second received; `None` is no limit.
+    pub limit_down: Option<u64>,
+    /// Where metrics go.
+    pub metrics: MetricsTo,
+    /// Seed of every random choice of the brains.
+    pub seed: u64,
+}
+
+/// Where a peer's metrics go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricsTo {
+    /// Nowhere.
+    Off,
+    /// To this metrics server.
+    Url(BaseUrl),
+    /// To the one that a tracker's answer names.
+    Learn,
+}

@@ -1,0 +1,113 @@
+//! Fetches under way: tasks by fetch, several small chunks of one neighbour in one request.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use protocol::ChunkIndex;
+use swarm::{FetchId, PeerKey};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::Fact;
+use crate::context::Context;
+use crate::fetch::{Fetcher, Wanted};
+use crate::holding::Holding;
+use crate::neighbour::{Neighbour, Speaks};
+
+/// Chunks up to this length go together: a request costs about as much as moving 64 KiB.
+const SMALL: u32 = 64 << 10;
+/// Bytes asked for in one request of small chunks.
+const TOGETHER: u32 = 1 << 20;
+/// Chunks asked of a described peer in one request: it builds its whole answer in memory.
+const DESCRIBED_TOGETHER: usize = 4;
+
+pub(super) struct Flights {
+    context: Arc<Context>,
+    holding: Arc<Holding>,
+    facts: mpsc::Sender<Fact>,
+    /// Planned and not yet requested, by neighbour. Empty between two rounds of the driver.
+    planned: BTreeMap<PeerKey, (Arc<Neighbour>, Vec<Wanted>)>,
+    /// The request that each fetch is part of. Bounded by the brain's limit of fetches in flight.
+    requests: HashMap<FetchId, Arc<Request>>,
+}
+
+/// A request under way; cancelled when the last of its fetches is.
+struct Request {
+    task: AbortHandle,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // Every fetch of it is cancelled or has landed; a task that is done does not mind.
+        self.task.abort();
+    }
+}
+
+impl Flights {
+    pub(super) fn new(context: Arc<Context>, holding: Arc<Holding>, facts: mpsc::Sender<Fact>) -> Self {
+        Flights { context, holding, facts, planned: BTreeMap::new(), requests: HashMap::new() }
+    }
+
+    /// Notes a fetch for the next [`Flights::take_off`].
+    pub(super) fn plan(&mut self, neighbour: &Arc<Neighbour>, fetch: FetchId, chunk: ChunkIndex) {
+        let entry = self.planned.entry(neighbour.key).or_insert_with(|| (neighbour.clone(), Vec::new()));
+        entry.1.push(Wanted { fetch, chunk });
+    }
+
+    /// Requests what was planned.
+    pub(super) fn take_off(&mut self) {
+        for (neighbour, wanted) in std::mem::take(&mut self.planned).into_values() {
+            for group in self.grouped(&neighbour, wanted) {
+                self.request(&neighbour, group);
+            }
+        }
+    }
+
+    fn grouped(&self, neighbour: &Neighbour, wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
+        let described = neighbour.speaks() == Speaks::Described;
+        let mut groups: Vec<(u32, Vec<Wanted>)> = Vec::new();
+        for next in wanted {
+            let length = self.holding.torrent().span(next.chunk).length;
+            match groups.last_mut() {
+                Some((_, group)) if described && group.len() < DESCRIBED_TOGETHER => group.push(next),
+                Some((bytes, group)) if !described && length <= SMALL && *bytes + length <= TOGETHER => {
+                    *bytes += length;
+                    group.push(next);
+                }
+                // A large chunk fills its group, so that nothing is put beside it.
+                _ => groups.push((if length <= SMALL { length } else { TOGETHER }, vec![next])),
+            }
+        }
+        groups.into_iter().map(|(_, group)| group).collect()
+    }
+
+    fn request(&mut self, neighbour: &Arc<Neighbour>, wanted: Vec<Wanted>) {
+        let task = Fetcher {
+            context: self.context.clone(),
+            holding: self.holding.clone(),
+            neighbour: neighbour.clone(),
+            facts: self.facts.clone(),
+        };
+        let fetches: Vec<FetchId> = wanted.iter().map(|wanted| wanted.fetch).collect();
+        let request = Arc::new(Request { task: tokio::spawn(task.run(wanted)).abort_handle() });
+        for fetch in fetches {
+            self.requests.insert(fetch, request.clone());
+        }
+    }
+
+    /// The brain has no more use for a fetch.
+    pub(super) fn cancel(&mut self, fetch: FetchId) {
+        self.requests.remove(&fetch);
+    }
+
+    /// A fetch has ended by itself.
+    pub(super) fn landed(&mut self, fetch: FetchId) {
+        self.requests.remove(&fetch);
+    }
+
+    /// Ends everything under way.
+    pub(super) fn clear(&mut self) {
+        self.planned.clear();
+        self.requests.clear();
+    }
+}

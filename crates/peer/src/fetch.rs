@@ -1,0 +1,212 @@
+//! One fetch: a request to one neighbour for one chunk or several, verified and stored as the bytes come in.
+
+mod described;
+mod frames;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use protocol::api::HT_PEER;
+use protocol::api::peer::chunk_path;
+use protocol::{ChunkIndex, VerifiedChunk};
+use store::StoreError;
+use swarm::{Failure, FetchId};
+use tokio::sync::mpsc;
+
+use crate::context::Context;
+use crate::download::{Fact, Source};
+use crate::holding::Holding;
+use crate::http_client::{HttpError, next_frame};
+use crate::neighbour::{Neighbour, Speaks};
+
+/// Longest wait for the head of an answer: it may stand in the uploader's queue. The brain loses patience earlier.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Bytes between two reports to the brain: enough to measure by, few enough not to be work.
+const REPORT: u32 = 128 << 10;
+/// A busy neighbour that does not say for how long.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// One chunk to be brought, under the brain's number for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) fetch: FetchId,
+    pub(crate) chunk: ChunkIndex,
+}
+
+/// A request to one neighbour.
+pub(crate) struct Fetcher {
+    pub(crate) context: Arc<Context>,
+    pub(crate) holding: Arc<Holding>,
+    pub(crate) neighbour: Arc<Neighbour>,
+    pub(crate) facts: mpsc::Sender<Fact>,
+}
+
+/// What became of bytes that came.
+enum Outcome {
+    Stored { bytes: u64 },
+    Wrong,
+    Disk(StoreError),
+}
+
+impl Fetcher {
+    /// Brings all of `wanted`, telling the brain how each ended.
+    pub(crate) async fn run(self, wanted: Vec<Wanted>) {
+        match (self.neighbour.speaks(), wanted.as_slice()) {
+            (Speaks::Native, [one]) => self.single(*one, false).await,
+            (Speaks::Native, several) => self.frames(several).await,
+            (Speaks::Described, several) => self.described(several).await,
+        }
+    }
+
+    /// `GET /chunk/{hash}`. `fresh`: past every cache on the way.
+    async fn single(&self, wanted: Wanted, fresh: bool) {
+        match self.get_chunk(wanted, fresh).await {
+            Err(failure) => self.failed(wanted, failure).await,
+            Ok((bytes, cached)) => {
+                let source = if cached { Source::Cache } else { self.source() };
+                for wrong in self.take(vec![(wanted, bytes)], source).await {
+                    // A cache in between may have gone bad while the peer behind it is honest (threat A8).
+                    if cached && !fresh {
+                        Box::pin(self.single(wrong, true)).await;
+                    } else {
+                        self.failed(wrong, Failure::WrongBytes).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<(Bytes, bool), Failure> {
+        let torrent = self.holding.torrent();
+        let length = torrent.span(wanted.chunk).length;
+        let path = chunk_path(&torrent.chunk_hash(wanted.chunk));
+        let mut request = Request::builder()
+            .uri(self.neighbour.url.join(&path))
+            .header(HT_PEER, self.context.identity.peer.to_string());
+        if fresh {
+            request = request.header(header::CACHE_CONTROL, "no-cache");
+        }
+        let request = request.body(Full::default()).map_err(|error| transport(&error.into()))?;
+        let response = self.send(request).await?;
+        let cached = came_through_a_cache(response.headers());
+        Ok((self.read_chunk(response.into_body(), wanted.fetch, length).await?, cached))
+    }
+
+    /// The head of a good answer; any other is a failure.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+        let sent = self.context.http.send(&self.neighbour.url, request, ANSWER).await;
+        let response = sent.map_err(|error| transport(&error))?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Err(Failure::Missing),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Err(Failure::Busy { retry_after: retry_after(response.headers()) })
+            }
+            // Redirects, too, are not followed (threat A7).
+            _ => Err(Failure::Transport),
+        }
+    }
+
+    /// Reads exactly `length` bytes; one more and the body is cut (threat A9).
+    async fn read_chunk(&self, mut body: Incoming, fetch: FetchId, length: u32) -> Result<Bytes, Failure> {
+        let mut bytes = BytesMut::with_capacity(length as usize);
+        let mut unreported = 0;
+        while let Some(frame) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
+            if bytes.len() + frame.len() > length as usize {
+                return Err(Failure::WrongBytes);
+            }
+            bytes.extend_from_slice(&frame);
+            self.came(fetch, frame.len(), &mut unreported).await;
+        }
+        if bytes.len() < length as usize {
+            return Err(Failure::Transport);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Counts bytes that came, holds them to the limit, and reports now and then.
+    async fn came(&self, fetch: FetchId, bytes: usize, unreported: &mut u32) {
+        if !self.context.down.is_off() {
+            self.context.down.pass(bytes as u64).await;
+        }
+        *unreported += u32::try_from(bytes).unwrap_or(u32::MAX);
+        if *unreported >= REPORT {
+            // Only a measurement: better lost than waited for.
+            let _ = self.facts.try_send(Fact::Bytes { fetch, bytes: *unreported });
+            *unreported = 0;
+        }
+    }
+
+    fn hashes(&self, wanted: &[Wanted]) -> Vec<String> {
+        wanted.iter().map(|wanted| self.holding.torrent().chunk_hash(wanted.chunk).to_string()).collect()
+    }
+
+    /// Verifies and stores chunks on a blocking thread and reports those that are settled. Those with wrong bytes
+    /// are returned: the caller knows whether they deserve another try.
+    async fn take(&self, chunks: Vec<(Wanted, Bytes)>, source: Source) -> Vec<Wanted> {
+        for (wanted, _) in &chunks {
+            let _ = self.facts.send(Fact::Arrived { fetch: wanted.fetch }).await;
+        }
+        let holding = self.holding.clone();
+        let work = move || {
+            chunks
+                .into_iter()
+                .map(|(wanted, bytes)| (wanted, settle(&holding, wanted.chunk, bytes)))
+                .collect()
+        };
+        let settled: Vec<(Wanted, Outcome)> = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+        let mut wrong = Vec::new();
+        for (wanted, outcome) in settled {
+            let Wanted { fetch, chunk } = wanted;
+            let fact = match outcome {
+                Outcome::Stored { bytes } => Fact::Stored { fetch, chunk, bytes, source },
+                Outcome::Disk(error) => Fact::StoreFailed { fetch, chunk, error },
+                Outcome::Wrong => {
+                    wrong.push(wanted);
+                    continue;
+                }
+            };
+            let _ = self.facts.send(fact).await;
+        }
+        wrong
+    }
+
+    async fn failed(&self, wanted: Wanted, failure: Failure) {
+        let _ = self.facts.send(Fact::Failed { fetch: wanted.fetch, failure }).await;
+    }
+
+    fn source(&self) -> Source {
+        if self.neighbour.is_complete() { Source::Seed } else { Source::Peer }
+    }
+}
+
+/// Hashes once, writes once. Blocks.
+fn settle(holding: &Holding, chunk: ChunkIndex, bytes: Bytes) -> Outcome {
+    match VerifiedChunk::check(holding.torrent(), chunk, bytes) {
+        Err(_) => Outcome::Wrong,
+        Ok(verified) => match holding.store(&verified) {
+            Ok(bytes) => Outcome::Stored { bytes },
+            Err(error) => Outcome::Disk(error),
+        },
+    }
+}
+
+fn transport(error: &HttpError) -> Failure {
+    tracing::debug!(%error, "fetch failed");
+    Failure::Transport
+}
+
+/// `Age` and `Via` are what caches and proxies must add (RFC 9111 §5.1, RFC 9110 §7.6.3); the others are common.
+fn came_through_a_cache(headers: &HeaderMap) -> bool {
+    ["age", "via", "x-cache", "x-cache-status"].iter().any(|name| headers.contains_key(*name))
+}
+
+/// `Retry-After` in seconds.
+fn retry_after(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    seconds.map_or(BUSY, Duration::from_secs)
+}

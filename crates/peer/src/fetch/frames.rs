@@ -1,0 +1,92 @@
+//! Several small chunks in one request, answered in frames: one round trip, one verification trip to a blocking thread.
+
+use axum::http::{Method, StatusCode, header};
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use protocol::api::peer::{CHUNK, CHUNKS_MEDIA_TYPE, FrameHeader};
+use swarm::Failure;
+
+use super::{ANSWER, Fetcher, Wanted, retry_after, transport};
+use crate::http_client::next_frame;
+use crate::neighbour::native_request;
+
+impl Fetcher {
+    /// `POST /chunk` for several small chunks, answered in frames.
+    pub(super) async fn frames(&self, wanted: &[Wanted]) {
+        let mut open: Vec<Option<Wanted>> = wanted.iter().copied().map(Some).collect();
+        let failure = match self.ask_for_frames(wanted).await {
+            Ok(body) => self.read_frames(body, &mut open).await.err(),
+            Err(failure) => Some(failure),
+        };
+        // What a whole answer left out is not there.
+        let failure = failure.unwrap_or(Failure::Missing);
+        for wanted in open.into_iter().flatten() {
+            self.failed(wanted, failure).await;
+        }
+    }
+
+    async fn ask_for_frames(&self, wanted: &[Wanted]) -> Result<Incoming, Failure> {
+        let hashes = self.hashes(wanted);
+        let body = serde_json::to_vec(&hashes).map_err(|_| Failure::Transport)?;
+        let request = native_request(&self.context, &self.neighbour.url, CHUNK)
+            .method(Method::POST)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, CHUNKS_MEDIA_TYPE)
+            .body(Full::from(body))
+            .map_err(|error| transport(&error.into()))?;
+        let response = self.context.http.send(&self.neighbour.url, request, ANSWER).await;
+        let response = response.map_err(|error| transport(&error))?;
+        match response.status() {
+            StatusCode::OK => Ok(response.into_body()),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(Failure::Missing),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Err(Failure::Busy { retry_after: retry_after(response.headers()) })
+            }
+            _ => Err(Failure::Transport),
+        }
+    }
+
+    /// Takes frames as they become whole; those taken leave `open`.
+    async fn read_frames(&self, mut body: Incoming, open: &mut [Option<Wanted>]) -> Result<(), Failure> {
+        let mut buffer = BytesMut::new();
+        while let Some(bytes) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
+            if !self.context.down.is_off() {
+                self.context.down.pass(bytes.len() as u64).await;
+            }
+            buffer.extend_from_slice(&bytes);
+            let mut whole = Vec::new();
+            while let Some((wanted, chunk)) = self.next_chunk(&mut buffer, open)? {
+                whole.push((wanted, chunk));
+            }
+            for wrong in self.take(whole, self.source()).await {
+                self.failed(wrong, Failure::WrongBytes).await;
+            }
+        }
+        if buffer.is_empty() { Ok(()) } else { Err(Failure::Transport) }
+    }
+
+    /// The next whole frame; a header that names what was not asked for, or another length, is a lie.
+    fn next_chunk(
+        &self,
+        buffer: &mut BytesMut,
+        open: &mut [Option<Wanted>],
+    ) -> Result<Option<(Wanted, Bytes)>, Failure> {
+        let Some(header) = buffer.first_chunk::<{ FrameHeader::LENGTH }>() else { return Ok(None) };
+        let header = FrameHeader::from_bytes(*header);
+        let slot = open.get_mut(header.position as usize).ok_or(Failure::WrongBytes)?;
+        let wanted = slot.ok_or(Failure::WrongBytes)?;
+        if header.length != self.holding.torrent().span(wanted.chunk).length {
+            return Err(Failure::WrongBytes);
+        }
+        let frame = FrameHeader::LENGTH + header.length as usize;
+        if buffer.len() < frame {
+            buffer.reserve(frame - buffer.len());
+            return Ok(None);
+        }
+        *slot = None;
+        let mut bytes = buffer.split_to(frame);
+        bytes.advance(FrameHeader::LENGTH);
+        Ok(Some((wanted, bytes.freeze())))
+    }
+}

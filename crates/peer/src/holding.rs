@@ -1,0 +1,239 @@
+//! What this process holds of one torrent: the content on disk, which chunks of it may be served, and the order in
+//! which they came, so that neighbours can ask what is new.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use protocol::api::peer::Gains;
+use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
+use store::{Complete, Partial, StoreError};
+use tokio::sync::watch;
+
+use crate::acquaintances::Acquaintances;
+
+/// Shared by the server, the driver and the announcers of one torrent.
+pub(crate) struct Holding {
+    torrent: Arc<Torrent>,
+    content: RwLock<Stored>,
+    gains: RwLock<GainLog>,
+    /// Carries [`GainLog::seq`]: whoever waits for news waits on this.
+    news: watch::Sender<u64>,
+    /// Who else shares this torrent, as far as this process knows.
+    pub(crate) acquaintances: Acquaintances,
+    /// Payload bytes sent of this torrent.
+    pub(crate) uploaded: AtomicU64,
+    /// Payload bytes received of this torrent.
+    pub(crate) downloaded: AtomicU64,
+    /// Chunks somebody reads here before they came: the driver asks for them first.
+    wishes: watch::Sender<Option<(ChunkIndex, ChunkIndex)>>,
+}
+
+#[derive(Clone)]
+enum Stored {
+    Partial(Arc<Partial>),
+    Complete(Arc<Complete>),
+}
+
+/// Which chunks are held, and in which order those came that were not there at the start.
+struct GainLog {
+    held: ChunkSet,
+    order: Vec<ChunkIndex>,
+}
+
+impl GainLog {
+    fn seq(&self) -> u64 {
+        self.order.len() as u64
+    }
+}
+
+impl Holding {
+    pub(crate) fn complete(torrent: Arc<Torrent>, complete: Complete) -> Self {
+        let held = ChunkSet::full(torrent.chunk_count());
+        Self::new(torrent, Stored::Complete(Arc::new(complete)), held)
+    }
+
+    pub(crate) fn partial(torrent: Arc<Torrent>, partial: Arc<Partial>) -> Self {
+        let held = partial.have();
+        Self::new(torrent, Stored::Partial(partial), held)
+    }
+
+    fn new(torrent: Arc<Torrent>, content: Stored, held: ChunkSet) -> Self {
+        Holding {
+            torrent,
+            content: RwLock::new(content),
+            gains: RwLock::new(GainLog { held, order: Vec::new() }),
+            news: watch::Sender::new(0),
+            acquaintances: Acquaintances::default(),
+            uploaded: AtomicU64::new(0),
+            downloaded: AtomicU64::new(0),
+            wishes: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn torrent(&self) -> &Arc<Torrent> {
+        &self.torrent
+    }
+
+    /// The chunks held, and the sequence number up to which this tells.
+    pub(crate) fn held(&self) -> (ChunkSet, u64) {
+        let gains = self.gains.read().unwrap_or_else(PoisonError::into_inner);
+        (gains.held.clone(), gains.seq())
+    }
+
+    pub(crate) fn holds(&self, chunk: ChunkIndex) -> bool {
+        self.gains.read().unwrap_or_else(PoisonError::into_inner).held.contains(chunk)
+    }
+
+    pub(crate) fn held_count(&self) -> u32 {
+        self.gains.read().unwrap_or_else(PoisonError::into_inner).held.count()
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.gains.read().unwrap_or_else(PoisonError::into_inner).held.is_full()
+    }
+
+    /// What came after sequence number `since`; `None` when that number was never told.
+    pub(crate) fn gains_since(&self, since: u64) -> Option<Gains> {
+        let gains = self.gains.read().unwrap_or_else(PoisonError::into_inner);
+        let new = gains.order.get(usize::try_from(since).ok()?..)?;
+        let mut set = ChunkSet::empty(self.torrent.chunk_count());
+        for chunk in new {
+            set.insert(*chunk);
+        }
+        Some(Gains::of(gains.seq(), &set))
+    }
+
+    /// Changes with every gain.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Writes a verified chunk and all its twins; from then on they are served. Blocks on the disk.
+    /// Returns the bytes that are new.
+    pub(crate) fn store(&self, chunk: &VerifiedChunk) -> Result<u64, StoreError> {
+        let Stored::Partial(partial) = self.content() else { return Ok(0) };
+        let mut stored = Vec::new();
+        for twin in self.torrent.twins(chunk.index()).filter(|twin| !self.holds(*twin)) {
+            if let Some(twin_chunk) = chunk.as_twin(&self.torrent, twin) {
+                partial.write(&twin_chunk)?;
+                stored.push(twin);
+            }
+        }
+        Ok(self.gained(&stored))
+    }
+
+    /// Copies chunks that are missing from twins that are here (a download that was cut between the two). Blocks.
+    pub(crate) fn copy_twins(&self) -> Result<(), StoreError> {
+        let held = self.held().0;
+        for chunk in held.inverted().iter() {
+            let here = self.torrent.twins(chunk).find(|twin| held.contains(*twin));
+            if let (Some(here), Stored::Partial(partial)) = (here, self.content()) {
+                let bytes = partial.read(here)?;
+                if let Ok(verified) = VerifiedChunk::check(&self.torrent, chunk, bytes) {
+                    self.store(&verified)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gained(&self, chunks: &[ChunkIndex]) -> u64 {
+        let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = 0;
+        for chunk in chunks {
+            if gains.held.insert(*chunk) {
+                gains.order.push(*chunk);
+                bytes += u64::from(self.torrent.span(*chunk).length);
+            }
+        }
+        self.news.send_replace(gains.seq());
+        bytes
+    }
+
+    /// Reads a chunk that is held, in one `pread`. Blocks on the disk. A chunk that turns out to be lost (the file
+    /// was changed under us, threat A34) is no longer offered.
+    pub(crate) fn read(&self, chunk: ChunkIndex) -> Result<Bytes, StoreError> {
+        let result = match self.content() {
+            Stored::Partial(partial) => match partial.read(chunk) {
+                // Finished and renamed since we looked: the complete file has it.
+                Err(error) => match self.content() {
+                    Stored::Complete(complete) => complete.read(chunk),
+                    Stored::Partial(_) => Err(error),
+                },
+                read => read,
+            },
+            Stored::Complete(complete) => Self::read_complete(&complete, chunk),
+        };
+        if let Err(error) = &result {
+            tracing::warn!(chunk = chunk.get(), torrent = %self.torrent.name(), %error, "no longer offered");
+            self.gains.write().unwrap_or_else(PoisonError::into_inner).held.remove(chunk);
+        }
+        result
+    }
+
+    fn read_complete(complete: &Complete, chunk: ChunkIndex) -> Result<Bytes, StoreError> {
+        match complete.read(chunk) {
+            // Touched, but this chunk may still be what it was.
+            Err(StoreError::Changed { .. }) if complete.recheck(chunk) => complete.read(chunk),
+            read => read,
+        }
+    }
+
+    /// Makes what was written durable. Blocks on the disk.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        match self.content() {
+            Stored::Partial(partial) => partial.sync(),
+            Stored::Complete(_) => Ok(()),
+        }
+    }
+
+    /// Bytes written and not yet durable.
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        match self.content() {
+            Stored::Partial(partial) => partial.unsynced_bytes(),
+            Stored::Complete(_) => 0,
+        }
+    }
+
+    /// Moves the finished content to its final place. Blocks on the disk.
+    pub(crate) fn finish(&self) -> Result<(), StoreError> {
+        if let Stored::Partial(partial) = self.content() {
+            let complete = Arc::new(partial.finish()?);
+            *self.content.write().unwrap_or_else(PoisonError::into_inner) = Stored::Complete(complete);
+        }
+        Ok(())
+    }
+
+    /// Where the finished content lies; `None` while it is partial.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match self.content() {
+            Stored::Complete(complete) => Some(complete.path().to_owned()),
+            Stored::Partial(_) => None,
+        }
+    }
+
+    fn content(&self) -> Stored {
+        self.content.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Somebody reads these chunks here and waits for them.
+    pub(crate) fn wish(&self, first: ChunkIndex, last: ChunkIndex) {
+        self.wishes.send_replace(Some((first, last)));
+    }
+
+    /// The newest wish.
+    pub(crate) fn wishes(&self) -> watch::Receiver<Option<(ChunkIndex, ChunkIndex)>> {
+        self.wishes.subscribe()
+    }
+
+    /// Returns when `chunk` is held, or `false` when that can no longer happen.
+    pub(crate) async fn wait_for(&self, chunk: ChunkIndex) -> bool {
+        self.news().wait_for(|_| self.holds(chunk)).await.is_ok()
+    }
+
+    pub(crate) fn count_upload(&self, bytes: u64) {
+        self.uploaded.fetch_add(bytes, Ordering::Relaxed);
+    }
+}

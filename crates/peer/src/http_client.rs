@@ -1,0 +1,207 @@
+//! Outgoing HTTP: one pool of kept-alive connections for the whole process.
+//!
+//! No redirect is followed (threat A7), nothing is decompressed (A9), every body has a cap and every wait a limit.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use protocol::BaseUrl;
+use protocol::base_url::Scheme;
+
+/// Longest time to open a connection.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Longest silence in a body before it counts as broken.
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
+/// Kept-alive connections are given up before the listeners' head limit (10 s) would close them under a request.
+const POOL_IDLE: Duration = Duration::from_secs(8);
+/// Kept-alive connections to one peer.
+const POOL_PER_HOST: usize = 16;
+
+/// Why a request brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection, or it broke.
+    #[error("{0}")]
+    Connection(String),
+    /// No answer within the limit.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The body is larger than it may be.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The TLS setup of this machine does not work.
+    #[error("https: {0}")]
+    Tls(String),
+    /// The request could not be made of these parts.
+    #[error("request: {0}")]
+    Request(#[from] axum::http::Error),
+}
+
+type PlainClient = Client<HttpConnector, Full<Bytes>>;
+type TlsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// The client. Clone is cheap.
+#[derive(Clone)]
+pub struct HttpClient {
+    plain: PlainClient,
+    /// Made at the first https URL: reading the system's certificates takes longer than a small download.
+    tls: Arc<OnceLock<Result<TlsClient, String>>>,
+    source: Option<IpAddr>,
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl HttpClient {
+    /// A client whose connections come from `source`, or from wherever the routing table says.
+    pub fn new(source: Option<IpAddr>) -> Self {
+        let plain = pooled(connector(source));
+        HttpClient { plain, tls: Arc::default(), source }
+    }
+
+    /// Sends a request; returns when the head of the answer is there.
+    pub(crate) async fn send(
+        &self,
+        base: &BaseUrl,
+        request: Request<Full<Bytes>>,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, HttpError> {
+        let answer = async {
+            let sent = match base.scheme() {
+                Scheme::Http => self.plain.request(request).await,
+                Scheme::Https => self.tls()?.request(request).await,
+            };
+            sent.map_err(|error| HttpError::Connection(root_cause(&error)))
+        };
+        tokio::time::timeout(limit, answer).await.map_err(|_| HttpError::Timeout(limit))?
+    }
+
+    /// Sends a request and reads the whole answer, of at most `cap` bytes, within `limit`.
+    pub(crate) async fn exchange(
+        &self,
+        base: &BaseUrl,
+        request: Request<Full<Bytes>>,
+        cap: usize,
+        limit: Duration,
+    ) -> Result<Answer, HttpError> {
+        let whole = async {
+            let (head, body) = self.send(base, request, limit).await?.into_parts();
+            let body = read_capped(body, cap).await?;
+            Ok(Answer { status: head.status, headers: head.headers, body })
+        };
+        tokio::time::timeout(limit, whole).await.map_err(|_| HttpError::Timeout(limit))?
+    }
+
+    /// `GET` of a path relative to `base`.
+    pub(crate) async fn get(
+        &self,
+        base: &BaseUrl,
+        path: &str,
+        cap: usize,
+        limit: Duration,
+    ) -> Result<Answer, HttpError> {
+        let request = Request::builder().uri(base.join(path)).body(Full::default())?;
+        self.exchange(base, request, cap, limit).await
+    }
+
+    fn tls(&self) -> Result<&TlsClient, HttpError> {
+        let made = self.tls.get_or_init(|| tls_client(self.source));
+        made.as_ref().map_err(|reason| HttpError::Tls(reason.clone()))
+    }
+}
+
+fn connector(source: Option<IpAddr>) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_local_address(source);
+    connector.enforce_http(false);
+    connector
+}
+
+fn pooled<C>(connector: C) -> Client<C, Full<Bytes>>
+where
+    C: Connect + Clone,
+{
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        // Without its own timer the pool never drops an idle connection.
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_PER_HOST)
+        .build(connector)
+}
+
+fn tls_client(source: Option<IpAddr>) -> Result<TlsClient, String> {
+    // A second default in one process is no error: somebody else installed the same one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let tls = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_native_roots()
+        .map_err(|error| format!("cannot read this system's certificates: {error}"))?;
+    Ok(pooled(tls.https_or_http().enable_http1().wrap_connector(connector(source))))
+}
+
+/// Reads a body of at most `cap` bytes, never silent for longer than [`SILENCE`].
+pub(crate) async fn read_capped(mut body: Incoming, cap: usize) -> Result<Bytes, HttpError> {
+    let mut read = BytesMut::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(cap).min(cap));
+    while let Some(frame) = next_frame(&mut body).await? {
+        if read.len() + frame.len() > cap {
+            return Err(HttpError::TooLarge(cap));
+        }
+        read.extend_from_slice(&frame);
+    }
+    Ok(read.freeze())
+}
+
+/// The next bytes of a body; `None` at its end.
+pub(crate) async fn next_frame(body: &mut Incoming) -> Result<Option<Bytes>, HttpError> {
+    loop {
+        let frame = tokio::time::timeout(SILENCE, body.frame()).await;
+        match frame.map_err(|_| HttpError::Timeout(SILENCE))? {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(HttpError::Connection(root_cause(&error))),
+            // Trailers say nothing that we need.
+            Some(Ok(frame)) => {
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
+/// The innermost reason: `connection refused`, not "client error (Connect)".
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// A request with a JSON body of known length: the described originals read strictly by Content-Length.
+pub(crate) fn json_request(
+    method: Method,
+    url: String,
+    body: Vec<u8>,
+) -> Result<Request<Full<Bytes>>, HttpError> {
+    let request = Request::builder()
+        .method(method)
+        .uri(url)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::from(body))?;
+    Ok(request)
+}

@@ -1,0 +1,230 @@
+//! One neighbour: what it speaks, what it holds, and a task that follows what it gains.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::http::request::Builder;
+use axum::http::{Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::Full;
+use protocol::api::peer::{Gains, have_path};
+use protocol::api::well_known::{self, WellKnown};
+use protocol::api::{HT_HAVE_SEQ, HT_PEER, HT_URL};
+use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId};
+use swarm::{Gained, PeerKey};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::context::Context;
+use crate::download::Fact;
+use crate::holding::Holding;
+use crate::http_client::{Answer, HttpError};
+
+/// Longest wait for an answer that need not wait for anything.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long one long poll asks to wait, in seconds.
+const POLL_S: u64 = 25;
+/// Tries before a neighbour that does not answer counts as lost, and the pause between them.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+/// Largest answer to a long poll: [`protocol::api::peer::MAX_RUNS`] pairs of seven-digit numbers.
+const MAX_GAINS: usize = 512 << 10;
+
+/// What the other side speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// The native protocol.
+    Native,
+    /// Only what the mission describes.
+    Described,
+}
+
+/// A peer that this download may fetch from.
+pub(crate) struct Neighbour {
+    pub(crate) key: PeerKey,
+    pub(crate) url: BaseUrl,
+    /// Known from the tracker, or found out by asking; set before the brain hears of the neighbour.
+    speaks: OnceLock<Speaks>,
+    /// Holds every chunk.
+    complete: AtomicBool,
+    /// Original programs serve one connection at a time: no second request before the first is answered.
+    pub(crate) turn: Semaphore,
+}
+
+impl Neighbour {
+    /// `known`: its process id, told by somebody who speaks natively with it, so that it need not be asked.
+    pub(crate) fn new(key: PeerKey, url: BaseUrl, known: Option<PeerId>) -> Self {
+        let speaks = OnceLock::new();
+        if known.is_some() {
+            let _ = speaks.set(Speaks::Native);
+        }
+        Neighbour { key, url, speaks, complete: AtomicBool::new(false), turn: Semaphore::new(1) }
+    }
+
+    /// What it speaks; the described protocol while that is not known.
+    pub(crate) fn speaks(&self) -> Speaks {
+        self.speaks.get().copied().unwrap_or(Speaks::Described)
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note(&self, held: &ChunkSet) {
+        self.complete.store(held.is_full(), Ordering::Relaxed);
+    }
+}
+
+/// A request head that tells the other side who we are.
+pub(crate) fn native_request(context: &Context, url: &BaseUrl, path: &str) -> Builder {
+    Request::builder()
+        .uri(url.join(path))
+        .header(HT_PEER, context.identity.peer.to_string())
+        .header(HT_URL, context.identity.url.to_string())
+}
+
+/// Follows a neighbour until it is complete, lost, or the download ends (which aborts this task).
+pub(crate) struct Follower {
+    pub(crate) context: Arc<Context>,
+    pub(crate) holding: Arc<Holding>,
+    pub(crate) neighbour: Arc<Neighbour>,
+    pub(crate) facts: mpsc::Sender<Fact>,
+}
+
+impl Follower {
+    pub(crate) async fn run(self) {
+        let peer = self.neighbour.key;
+        match self.meet().await {
+            Some(Speaks::Native) => {
+                if self.follow().await.is_err() {
+                    self.holding.acquaintances.lost(&self.neighbour.url);
+                    self.tell(Fact::Lost { peer }).await;
+                }
+            }
+            // What it holds is the tracker's knowledge; that it is gone shows in its fetches.
+            Some(Speaks::Described) => self.tell(Fact::Met { peer }).await,
+            None => self.tell(Fact::Lost { peer }).await,
+        }
+    }
+
+    async fn tell(&self, fact: Fact) {
+        // A download that is over has no ear.
+        let _ = self.facts.send(fact).await;
+    }
+
+    /// Finds out what it speaks; `None` when it does not answer, or is this very process.
+    async fn meet(&self) -> Option<Speaks> {
+        if let Some(speaks) = self.neighbour.speaks.get() {
+            return Some(*speaks);
+        }
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match self.ask_what_it_speaks().await {
+                Ok(Some(peer)) if peer == self.context.identity.peer => return None,
+                Ok(Some(_)) => return Some(*self.neighbour.speaks.get_or_init(|| Speaks::Native)),
+                Ok(None) => return Some(*self.neighbour.speaks.get_or_init(|| Speaks::Described)),
+                Err(error) => tracing::debug!(url = %self.neighbour.url, %error, "no answer yet"),
+            }
+        }
+        None
+    }
+
+    /// The other process's id if it speaks natively; `None` for any other answer.
+    async fn ask_what_it_speaks(&self) -> Result<Option<PeerId>, HttpError> {
+        let request = native_request(&self.context, &self.neighbour.url, well_known::PATH)
+            // One idle connection blocks an original program, and it may be one.
+            .header(header::CONNECTION, "close")
+            .body(Full::<Bytes>::default())?;
+        let answer =
+            self.context.http.exchange(&self.neighbour.url, request, well_known::MAX_BODY, ANSWER).await?;
+        let described: Option<WellKnown> = serde_json::from_slice(&answer.body).ok();
+        let native = described.filter(|described| answer.status.is_success() && described.is("peer"));
+        Ok(native.and_then(|described| described.peer))
+    }
+
+    /// Tells what the neighbour holds, then what it gains, until it holds everything.
+    async fn follow(&self) -> Result<(), Lost> {
+        let mut known = self.bitmap().await?;
+        while !self.neighbour.is_complete() {
+            match self.gains(known.1).await? {
+                None => known = self.bitmap().await?,
+                Some(gains) => {
+                    let runs = gains.checked_runs(known.0.len()).ok_or(Lost)?;
+                    for (first, last) in &runs {
+                        (first.get()..=last.get()).for_each(|at| {
+                            known.0.insert(ChunkIndex::new(at));
+                        });
+                    }
+                    known.1 = gains.seq;
+                    self.neighbour.note(&known.0);
+                    self.saw();
+                    if !runs.is_empty() {
+                        self.tell(Fact::Gained { peer: self.neighbour.key, chunks: Gained::Runs(runs) })
+                            .await;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What it holds now, and the sequence number of that.
+    async fn bitmap(&self) -> Result<(ChunkSet, u64), Lost> {
+        let chunks = self.holding.torrent().chunk_count();
+        let path = have_path(self.holding.torrent().id());
+        let answer = self.ask(&path, ChunkSet::wire_length(chunks), ANSWER).await?;
+        let held = ChunkSet::from_wire(chunks, &answer.body).map_err(|_| Lost)?;
+        let seq =
+            answer.headers.get(HT_HAVE_SEQ).and_then(|seq| seq.to_str().ok()?.parse().ok()).unwrap_or(0);
+        self.neighbour.note(&held);
+        self.saw();
+        let peer = self.neighbour.key;
+        self.tell(Fact::Met { peer }).await;
+        let chunks = if held.is_full() { Gained::All } else { Gained::Set(held.clone()) };
+        self.tell(Fact::Gained { peer, chunks }).await;
+        Ok((held, seq))
+    }
+
+    /// What it gained since `since`, waiting for it; `None` when it has forgotten that number (it was restarted).
+    async fn gains(&self, since: u64) -> Result<Option<Gains>, Lost> {
+        let path = format!("{}?since={since}&wait={POLL_S}", have_path(self.holding.torrent().id()));
+        let answer = self.ask(&path, MAX_GAINS, ANSWER + Duration::from_secs(POLL_S)).await?;
+        if answer.status == StatusCode::GONE {
+            return Ok(None);
+        }
+        serde_json::from_slice(&answer.body).map(Some).map_err(|_| Lost)
+    }
+
+    /// `GET`, tried again while nobody answers; any answer but 200 and 410 means that it does not share this torrent.
+    async fn ask(&self, path: &str, cap: usize, limit: Duration) -> Result<Answer, Lost> {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let request =
+                native_request(&self.context, &self.neighbour.url, path).body(Full::<Bytes>::default());
+            let answer = match request {
+                Ok(request) => self.context.http.exchange(&self.neighbour.url, request, cap, limit).await,
+                Err(error) => Err(error.into()),
+            };
+            match answer {
+                Ok(answer) if matches!(answer.status, StatusCode::OK | StatusCode::GONE) => {
+                    return Ok(answer);
+                }
+                Ok(_) => return Err(Lost),
+                Err(error) => tracing::debug!(url = %self.neighbour.url, %error, "no answer"),
+            }
+        }
+        Err(Lost)
+    }
+
+    fn saw(&self) {
+        let url = self.neighbour.url.clone();
+        self.holding.acquaintances.saw(url, None, self.context.clock.now());
+    }
+}
+
+/// The neighbour is gone, or talks nonsense.
+struct Lost;

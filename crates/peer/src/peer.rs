@@ -1,0 +1,188 @@
+//! The peer itself: assembles the parts, listens, and stops in good order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{BaseUrl, ChunkSet, HostPort, PeerId, Torrent};
+use store::{Complete, Opened, StoreError};
+use swarm::{Order, UploadConfig};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::{Catalog, MAX_TORRENTS};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::context::Context;
+use crate::gate::Gate;
+use crate::holding::Holding;
+use crate::http_client::HttpClient;
+use crate::identity::Identity;
+use crate::serve;
+use crate::sharing::{Sharing, Start};
+use crate::throttle::Throttle;
+
+/// How long a stop waits for the trackers to be left and the last bytes to be durable.
+const STOP: Duration = Duration::from_secs(10);
+
+/// Why a peer did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Why a torrent was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The disk, or what lies on it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Shared already, or over the limit.
+    #[error("this torrent is shared already, or {MAX_TORRENTS} others are")]
+    Catalog,
+    /// The process stops.
+    #[error("the process is stopping")]
+    Stopping,
+}
+
+/// Something to share or to get.
+pub struct Job {
+    /// What.
+    pub torrent: Arc<Torrent>,
+    /// Where its content is, or is to be.
+    pub content: Content,
+    /// Whom to announce to.
+    pub trackers: Vec<BaseUrl>,
+    /// Peers known from the start.
+    pub peers: Vec<BaseUrl>,
+    /// In which order to fetch.
+    pub order: Order,
+}
+
+/// Where a torrent's content is, or is to be.
+pub enum Content {
+    /// In this folder, under the torrent's name: nothing, a part, or all of it.
+    Dir(PathBuf),
+    /// Here, complete.
+    Source(Complete),
+}
+
+/// A running peer. Clone is cheap; it runs until [`Peer::stop`].
+#[derive(Clone)]
+pub struct Peer {
+    context: Arc<Context>,
+    seed: u64,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Peer {
+    /// Listens and answers from the moment it returns.
+    pub async fn start(config: Config) -> Result<Peer, StartError> {
+        let address = SocketAddr::new(config.bind, config.port);
+        let listen_error = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let listening = listener.local_addr().map_err(listen_error)?;
+        let clock = Clock::start();
+        let context = Arc::new(Context {
+            identity: identity(&config, listening),
+            clock,
+            catalog: Catalog::default(),
+            gate: Gate::new(clock, UploadConfig::default()),
+            up: Throttle::new(clock, config.limit_up),
+            down: Throttle::new(clock, config.limit_down),
+            http: HttpClient::new(config.source),
+        });
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let router = serve::router(context.clone());
+        tasks.spawn(listen::listen(listener, router, listen::Limits::default(), stop.clone()));
+        Ok(Peer { context, seed: config.seed, stop, tasks })
+    }
+
+    /// Base URL told to others.
+    pub fn url(&self) -> &BaseUrl {
+        &self.context.identity.url
+    }
+
+    /// Its id, new at every start.
+    pub fn id(&self) -> PeerId {
+        self.context.identity.peer
+    }
+
+    /// Its HTTP client.
+    pub fn http(&self) -> &HttpClient {
+        &self.context.http
+    }
+
+    /// Shares a torrent, downloading what is missing.
+    pub async fn add(&self, job: Job) -> Result<Sharing, AddError> {
+        let began = Instant::now();
+        let Job { torrent, content, trackers, peers, order } = job;
+        let holding = match content {
+            Content::Source(complete) => Holding::complete(torrent.clone(), complete),
+            Content::Dir(dir) => open(torrent.clone(), dir).await?,
+        };
+        let holding = Arc::new(holding);
+        if !self.context.catalog.add(&holding) {
+            return Err(AddError::Catalog);
+        }
+        let start = Start {
+            context: self.context.clone(),
+            wanted: ChunkSet::full(torrent.chunk_count()),
+            holding,
+            order,
+            seed: self.seed,
+            trackers,
+            peers,
+            began,
+            stop: self.stop.clone(),
+            tasks: self.tasks.clone(),
+        };
+        Ok(start.begin())
+    }
+
+    /// Leaves the trackers, makes what arrived durable, answers what is under way, and ends.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP, self.tasks.wait()).await.is_err() {
+            tracing::warn!("not everything ended within {STOP:?}; what was durable stays so");
+        }
+    }
+}
+
+async fn open(torrent: Arc<Torrent>, dir: PathBuf) -> Result<Holding, AddError> {
+    let opening = move || {
+        Ok(match store::open(torrent.clone(), &dir, &|_| {})? {
+            Opened::Complete(complete) => Holding::complete(torrent, complete),
+            Opened::Partial(partial) => {
+                let holding = Holding::partial(torrent, Arc::new(partial));
+                holding.copy_twins()?;
+                holding
+            }
+        })
+    };
+    tokio::task::spawn_blocking(opening).await.map_err(|_| AddError::Stopping)?
+}
+
+fn identity(config: &Config, listening: SocketAddr) -> Identity {
+    let here =
+        HostPort::new(config.host.clone(), listening.port()).unwrap_or_else(|_| HostPort::from(listening));
+    Identity {
+        peer: PeerId::from_bytes(rand::random()),
+        url: config.advertise.clone().unwrap_or_else(|| BaseUrl::http(here)),
+        advertised: config.advertise.is_some(),
+        port: listening.port(),
+    }
+}

@@ -1,0 +1,85 @@
+//! How far a download is, for people and machines.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use protocol::Time;
+
+/// A snapshot of one torrent's download and upload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes held of those wanted.
+    pub bytes: u64,
+    /// Bytes wanted.
+    pub total: u64,
+    /// Neighbours at the moment.
+    pub peers: u32,
+    /// Payload bytes received a second, lately.
+    pub down_bytes_per_s: u64,
+    /// Payload bytes sent a second, lately.
+    pub up_bytes_per_s: u64,
+    /// Payload bytes sent.
+    pub uploaded: u64,
+    /// Where the bytes came from.
+    pub sources: Sources,
+    /// Why nothing moves, for people.
+    pub waiting: Option<String>,
+}
+
+/// Where bytes came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// From peers that were complete.
+    pub seed: u64,
+    /// From peers that were not.
+    pub peer: u64,
+    /// Through an HTTP cache.
+    pub cache: u64,
+    /// From this machine's own disk.
+    pub local: u64,
+}
+
+/// A download that is verified, durable and in its final place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub bytes: u64,
+    /// From the start of the job.
+    pub elapsed: Duration,
+    /// Where the bytes came from.
+    pub sources: Sources,
+}
+
+/// Bytes a second over the last few seconds: a total looked at now and then, smoothed.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    last: Option<(Time, u64)>,
+    rate: f64,
+}
+
+/// Time constant of the smoothing, in seconds.
+const SMOOTHING_S: f64 = 3.0;
+
+impl Meter {
+    /// Looks at the total so far; returns bytes a second.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people; 2^53 bytes a second is far")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "never negative, and see above"
+    )]
+    pub(crate) fn look(&mut self, now: Time, total: u64) -> u64 {
+        if let Some((then, before)) = self.last {
+            let seconds = now.since(then).as_secs_f64();
+            if seconds > 0.0 {
+                let lately = total.saturating_sub(before) as f64 / seconds;
+                let weight = 1.0 - (-seconds / SMOOTHING_S).exp();
+                self.rate += (lately - self.rate) * weight;
+            }
+        }
+        self.last = Some((now, total));
+        self.rate as u64
+    }
+}

@@ -1,0 +1,38 @@
+//! Answers that are no content: problem details on native routes, plain text on described ones.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::api::problem::{MEDIA_TYPE, Problem};
+
+/// A problem (RFC 9457): what kind, and this case with its next step.
+pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
+    let problem =
+        Problem { title: title.to_owned(), status: status.as_u16(), detail: Some(detail.to_owned()) };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response()
+}
+
+pub(super) fn not_found(detail: &str) -> Response {
+    problem(StatusCode::NOT_FOUND, "not found", detail)
+}
+
+pub(super) fn bad_request(detail: &str) -> Response {
+    problem(StatusCode::BAD_REQUEST, "bad request", detail)
+}
+
+/// Every slot and the queue are taken.
+pub(super) fn busy(retry_after: Duration) -> Response {
+    let mut response =
+        problem(StatusCode::TOO_MANY_REQUESTS, "busy", "every upload slot and the queue are taken");
+    // Whole seconds are all the header can say (RFC 9110 §10.2.3).
+    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// The disk did not give what it should.
+pub(super) fn unreadable() -> Response {
+    problem(StatusCode::NOT_FOUND, "not found", "this chunk could not be read here; ask another peer")
+}

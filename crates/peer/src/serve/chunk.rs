@@ -1,0 +1,117 @@
+//! `GET` and `HEAD /chunk/{hash}`: one chunk as an immutable resource, so that any HTTP cache becomes a peer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use bytes::Bytes;
+use protocol::api::HT_QUEUE;
+use protocol::{ChunkIndex, Hash};
+use store::StoreError;
+
+use super::range::{Wanted, wanted};
+use super::{answer, requester::requester};
+use crate::body::Outgoing;
+use crate::context::Context;
+use crate::holding::Holding;
+
+/// A chunk never changes under its name.
+pub(super) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// A chunk is opaque.
+pub(super) const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+pub(super) async fn get(
+    State(context): State<Arc<Context>>,
+    Path(text): Path<String>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let Ok(hash) = text.parse::<Hash>() else {
+        return answer::bad_request("the path is /chunk/ and 40 or 64 lowercase hexadecimal digits");
+    };
+    let Some((holding, chunk)) = context.catalog.find(&hash) else {
+        return answer::not_found("this peer does not hold that chunk (yet)");
+    };
+    let length = u64::from(holding.torrent().span(chunk).length);
+    let etag = format!("\"{hash}\"");
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|tags| tags.as_bytes() == etag.as_bytes()) {
+        return head(StatusCode::NOT_MODIFIED, &etag, Body::empty());
+    }
+    let (status, first, last) = match wanted(&headers, length, &etag) {
+        Wanted::Whole => (StatusCode::OK, 0, length - 1),
+        Wanted::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last),
+        Wanted::Nothing => return unsatisfiable(length),
+    };
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
+        let slot = match context.gate.enter(requester(&headers, from), (last - first + 1) as u32).await {
+            Ok(slot) => slot,
+            Err(refused) => return answer::busy(refused.retry_after),
+        };
+        match read(&holding, chunk).await {
+            Ok(bytes) => {
+                #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
+                let part = bytes.slice(first as usize..=last as usize);
+                Outgoing { context: context.clone(), holding }.whole(part, slot)
+            }
+            Err(_) => return answer::unreadable(),
+        }
+    };
+    let mut response = head(status, &etag, body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(last - first + 1));
+    headers.insert(HT_QUEUE, HeaderValue::from(context.gate.queue_len()));
+    if status == StatusCode::PARTIAL_CONTENT {
+        insert_content_range(headers, &format!("bytes {first}-{last}/{length}"));
+    }
+    response
+}
+
+fn head(status: StatusCode, etag: &str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, OCTETS);
+    headers.insert(header::CACHE_CONTROL, IMMUTABLE);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// 416 with the true length (RFC 9110 §15.5.17).
+pub(super) fn unsatisfiable(length: u64) -> Response<Body> {
+    let detail = format!("the range lies past the end: there are {length} bytes");
+    let mut response = answer::problem(StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable", &detail);
+    insert_content_range(response.headers_mut(), &format!("bytes */{length}"));
+    response
+}
+
+pub(super) fn insert_content_range(headers: &mut HeaderMap, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(header::CONTENT_RANGE, value);
+    }
+}
+
+/// One `pread` on a blocking thread.
+pub(super) async fn read(holding: &Arc<Holding>, chunk: ChunkIndex) -> Result<Bytes, Unread> {
+    let holding = holding.clone();
+    let read = tokio::task::spawn_blocking(move || holding.read(chunk));
+    read.await.map_err(|_| Unread::Stopping)?.map_err(Unread::Store)
+}
+
+/// Why a chunk that should be here was not read. The holding has said so in the log already.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// The process is ending.
+    Stopping,
+    /// The disk did not give it.
+    #[expect(dead_code, reason = "for Debug output in a panic message only")]
+    Store(StoreError),
+}

@@ -1,0 +1,222 @@
+//! `POST /chunk`: several chunks in one answer. Described: JSON with base64. Native, by `Accept`: frames.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{BufMut, Bytes, BytesMut};
+use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, MAX_CHUNK_REQUEST, MAX_CHUNKS_PER_REQUEST};
+use protocol::{ChunkIndex, Hash};
+use swarm::Requester;
+
+use super::answer;
+use super::requester::requester;
+use crate::body::{Gone, Outgoing, Pipe};
+use crate::context::Context;
+use crate::gate::{Gate, Slot};
+use crate::holding::Holding;
+
+/// Small chunks are read together up to this many bytes: one trip to a blocking thread, one slot.
+const TOGETHER: u64 = 1 << 20;
+
+/// A chunk that was asked for and is held.
+struct Found {
+    /// Which hash of the request.
+    position: u32,
+    hash: Hash,
+    holding: Arc<Holding>,
+    chunk: ChunkIndex,
+    length: u32,
+}
+
+pub(super) async fn post(
+    State(context): State<Arc<Context>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let asked = match asked(body).await {
+        Ok(asked) => asked,
+        Err(reason) => return (StatusCode::BAD_REQUEST, reason).into_response(),
+    };
+    let found: Vec<Found> = (0u32..).zip(&asked).filter_map(|(at, hash)| find(&context, at, hash)).collect();
+    if found.is_empty() && !asked.is_empty() {
+        return (StatusCode::BAD_REQUEST, "this client has none of these chunks").into_response();
+    }
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let form = if accept.is_some_and(|accept| accept.contains(CHUNKS_MEDIA_TYPE)) {
+        Form::Frames
+    } else {
+        Form::Json
+    };
+    let groups = grouped(found);
+    let requester = requester(&headers, from);
+    let mut answer = Response::new(Body::empty());
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
+    answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(form.length(&groups)));
+    let Some(first) = groups.first() else {
+        *answer.body_mut() = Body::from("[]");
+        return answer;
+    };
+    // The first slot is taken before the head is sent, so that a full queue can still answer 429.
+    let slot = match context.gate.enter(requester, bytes_of(first)).await {
+        Ok(slot) => slot,
+        Err(refused) => return answer::busy(refused.retry_after),
+    };
+    let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone() };
+    let (pipe, body) = outgoing.piped();
+    tokio::spawn(async move {
+        // Whoever is gone needs no answer.
+        let _ = send(&pipe, &context.gate, requester, form, groups, slot).await;
+    });
+    *answer.body_mut() = body;
+    answer
+}
+
+/// The hashes in the body; anything that is no list of texts is the asker's mistake.
+async fn asked(body: Body) -> Result<Vec<String>, String> {
+    let bytes = to_bytes(body, MAX_CHUNK_REQUEST).await.map_err(|error| format!("body: {error}"))?;
+    let hashes: Vec<String> =
+        serde_json::from_slice(&bytes).map_err(|error| format!("expected a list of hashes: {error}"))?;
+    if hashes.len() > MAX_CHUNKS_PER_REQUEST {
+        return Err(format!("more than {MAX_CHUNKS_PER_REQUEST} hashes in one request: ask for fewer"));
+    }
+    Ok(hashes)
+}
+
+fn find(context: &Context, position: u32, text: &str) -> Option<Found> {
+    let hash: Hash = text.parse().ok()?;
+    let (holding, chunk) = context.catalog.find(&hash)?;
+    let length = holding.torrent().span(chunk).length;
+    Some(Found { position, hash, holding, chunk, length })
+}
+
+/// Neighbouring small chunks in groups of at most [`TOGETHER`] bytes; a large one alone.
+fn grouped(found: Vec<Found>) -> Vec<Vec<Found>> {
+    let mut groups: Vec<Vec<Found>> = Vec::new();
+    for next in found {
+        match groups.last_mut() {
+            Some(group) if u64::from(bytes_of(group)) + u64::from(next.length) <= TOGETHER => {
+                group.push(next)
+            }
+            _ => groups.push(vec![next]),
+        }
+    }
+    groups
+}
+
+fn bytes_of(group: &[Found]) -> u32 {
+    // A group of several is at most TOGETHER; a single chunk at most 16 MiB.
+    group.iter().map(|found| found.length).sum()
+}
+
+async fn send(
+    pipe: &Pipe,
+    gate: &Arc<Gate>,
+    requester: Requester,
+    form: Form,
+    groups: Vec<Vec<Found>>,
+    slot: Slot,
+) -> Result<(), Gone> {
+    let mut slot = Some(slot);
+    let last = groups.len() - 1;
+    for (at, group) in groups.into_iter().enumerate() {
+        let _slot = match slot.take() {
+            Some(slot) => slot,
+            None => again(gate, requester, bytes_of(&group)).await,
+        };
+        let read = tokio::task::spawn_blocking(move || form.encode(&group, at == 0, at == last));
+        let Ok(Some(bytes)) = read.await else {
+            pipe.cut().await;
+            return Err(Gone);
+        };
+        pipe.payload(bytes).await?;
+    }
+    Ok(())
+}
+
+/// A slot for the next part of an answer that is already under way: a full queue can only be waited out.
+async fn again(gate: &Arc<Gate>, requester: Requester, bytes: u32) -> Slot {
+    loop {
+        match gate.enter(requester, bytes).await {
+            Ok(slot) => return slot,
+            Err(refused) => tokio::time::sleep(refused.retry_after).await,
+        }
+    }
+}
+
+/// How the chunks are wrapped.
+#[derive(Clone, Copy)]
+enum Form {
+    /// `[{"hash":…,"content":base64},…]`
+    Json,
+    /// [`FrameHeader`] and bytes, again and again.
+    Frames,
+}
+
+/// What stands around the two texts of an element of the described answer.
+const JSON_AROUND: usize = r#"{"hash":"","content":""}"#.len();
+
+impl Form {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Form::Json => "application/json",
+            Form::Frames => CHUNKS_MEDIA_TYPE,
+        }
+    }
+
+    /// Content-Length, known before anything is read: originals read strictly by it.
+    fn length(self, groups: &[Vec<Found>]) -> usize {
+        let found = groups.iter().flatten();
+        match self {
+            Form::Frames => found.map(|found| FrameHeader::LENGTH + found.length as usize).sum(),
+            Form::Json => {
+                let (mut count, mut bytes) = (0, 0);
+                for found in found {
+                    count += 1;
+                    bytes += JSON_AROUND
+                        + found.hash.as_bytes().len() * 2
+                        + (found.length as usize).div_ceil(3) * 4;
+                }
+                // Brackets, and a comma between elements.
+                2 + bytes + usize::saturating_sub(count, 1)
+            }
+        }
+    }
+
+    /// Reads a group and wraps it; `None` when a chunk cannot be read. Blocks on the disk.
+    fn encode(self, group: &[Found], opens: bool, closes: bool) -> Option<Bytes> {
+        let mut out = BytesMut::with_capacity(self.capacity(group));
+        for (at, found) in group.iter().enumerate() {
+            let bytes = found.holding.read(found.chunk).ok()?;
+            match self {
+                Form::Frames => {
+                    out.put_slice(&FrameHeader { position: found.position, length: found.length }.to_bytes());
+                    out.put_slice(&bytes);
+                }
+                Form::Json => {
+                    out.put_u8(if opens && at == 0 { b'[' } else { b',' });
+                    let content = STANDARD.encode(&bytes);
+                    out.put_slice(format!(r#"{{"hash":"{}","content":"{content}"}}"#, found.hash).as_bytes());
+                }
+            }
+        }
+        if closes && matches!(self, Form::Json) {
+            out.put_u8(b']');
+        }
+        Some(out.freeze())
+    }
+
+    fn capacity(self, group: &[Found]) -> usize {
+        let bytes = bytes_of(group) as usize;
+        match self {
+            Form::Frames => bytes + group.len() * FrameHeader::LENGTH,
+            Form::Json => bytes / 3 * 4 + group.len() * (JSON_AROUND + 80) + 2,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET /torrent/{id}` and what belongs to it: the description, what is held, who else shares it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::response::{IntoResponse, Json};
+use protocol::api::HT_HAVE_SEQ;
+use protocol::api::peer::{HaveQuery, MAX_WAIT_S};
+use protocol::api::tracker::{Have, PeerEntry, Peers};
+use protocol::{ChunkSet, TorrentId};
+
+use super::answer;
+use super::chunk::{IMMUTABLE, OCTETS};
+use super::requester::{own_url, peer_id};
+use crate::context::Context;
+use crate::holding::Holding;
+
+/// Gains are told together: this long after the first one that somebody waited for.
+const BATCH: Duration = Duration::from_millis(50);
+
+pub(super) async fn json(State(context): State<Arc<Context>>, Path(id): Path<String>) -> Response<Body> {
+    match find(&context, &id) {
+        Ok(holding) => {
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (header::CACHE_CONTROL, IMMUTABLE),
+            ];
+            (headers, holding.torrent().to_json()).into_response()
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+/// The bitmap, or with `since` what came since then, waiting for it up to `wait` seconds.
+pub(super) async fn have(
+    State(context): State<Arc<Context>>,
+    Path(id): Path<String>,
+    Query(query): Query<HaveQuery>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let holding = match find(&context, &id) {
+        Ok(holding) => holding,
+        Err(refusal) => return refusal,
+    };
+    if let Some(url) = own_url(&headers, from) {
+        holding.acquaintances.saw(url, peer_id(&headers), context.clock.now());
+    }
+    match query.since {
+        None => bitmap(&holding),
+        Some(since) => news(&holding, since, query.wait).await,
+    }
+}
+
+fn bitmap(holding: &Holding) -> Response<Body> {
+    let (held, seq) = holding.held();
+    let mut response = Response::new(Body::from(held.to_wire()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, OCTETS);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HT_HAVE_SEQ, HeaderValue::from(seq));
+    response
+}
+
+async fn news(holding: &Holding, since: u64, wait_s: u64) -> Response<Body> {
+    let wait = Duration::from_secs(wait_s.min(MAX_WAIT_S));
+    let mut news = holding.news();
+    if !wait.is_zero() && !holding.is_complete() {
+        let waited = tokio::time::timeout(wait, news.wait_for(|seq| *seq > since)).await.is_ok();
+        if waited && !holding.is_complete() {
+            tokio::time::sleep(BATCH).await;
+        }
+    }
+    match holding.gains_since(since) {
+        Some(gains) => ([(header::CACHE_CONTROL, "no-store")], Json(gains)).into_response(),
+        None => answer::problem(
+            StatusCode::GONE,
+            "gone",
+            "that sequence number is not from here: ask for the bitmap again",
+        ),
+    }
+}
+
+/// Whom this peer knows, itself included: a swarm without tracker or DHT still grows.
+pub(super) async fn peers(State(context): State<Arc<Context>>, Path(id): Path<String>) -> Response<Body> {
+    let holding = match find(&context, &id) {
+        Ok(holding) => holding,
+        Err(refusal) => return refusal,
+    };
+    // What the others hold they tell themselves; an empty bitmap promises nothing.
+    let nothing = Have::Bitmap(ChunkSet::empty(holding.torrent().chunk_count()).to_wire());
+    let others = holding.acquaintances.alive(context.clock.now()).into_iter();
+    let mut peers: Vec<PeerEntry> =
+        others.map(|(url, peer)| PeerEntry { peer, url, have: nothing.clone() }).collect();
+    peers.push(PeerEntry {
+        peer: Some(context.identity.peer),
+        url: context.identity.url.clone(),
+        have: Have::of(&holding.held().0),
+    });
+    Json(Peers { peers }).into_response()
+}
+
+#[expect(clippy::result_large_err, reason = "an answer either way, made once per request")]
+pub(super) fn find(context: &Context, id: &str) -> Result<Arc<Holding>, Response<Body>> {
+    let Ok(id) = id.parse::<TorrentId>() else {
+        return Err(answer::bad_request("a torrent id is 64 lowercase hexadecimal digits"));
+    };
+    context.catalog.get(id).ok_or_else(|| answer::not_found("this peer does not share that torrent"))
+}

@@ -1,0 +1,167 @@
+//! One torrent in this process: from the first look at the disk, through the download, to seeding on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use protocol::torrent::Torrent;
+use protocol::{BaseUrl, ChunkSet};
+use store::StoreError;
+use swarm::{Download, Order};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::context::Context;
+use crate::download::{Driver, Ending, Fact, INBOX, Setup, Sighting, missing};
+use crate::holding::Holding;
+use crate::progress::{Completed, Progress};
+use crate::tracker_client::{Hurry, TrackerClient, Troubles};
+
+/// Why a download did not complete.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The disk refused. What was verified by then is kept, and the next start goes on from there.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+    /// The process was told to stop.
+    #[error("stopped before the download was complete")]
+    Stopped,
+}
+
+/// A torrent that this process shares. Clone is cheap.
+#[derive(Clone)]
+pub struct Sharing {
+    torrent: Arc<Torrent>,
+    progress: watch::Receiver<Progress>,
+    outcome: watch::Receiver<Option<Result<Completed, DownloadError>>>,
+}
+
+impl Sharing {
+    /// The torrent.
+    pub const fn torrent(&self) -> &Arc<Torrent> {
+        &self.torrent
+    }
+
+    /// How far it is; changes a few times a second.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Returns when everything wanted is verified, durable and in its final place: at once for a seed.
+    pub async fn completed(&self) -> Result<Completed, DownloadError> {
+        let mut outcome = self.outcome.clone();
+        let settled = outcome.wait_for(Option::is_some).await.map_err(|_| DownloadError::Stopped)?;
+        settled.clone().unwrap_or(Err(DownloadError::Stopped))
+    }
+}
+
+/// What a sharing is started with.
+pub(crate) struct Start {
+    pub(crate) context: Arc<Context>,
+    pub(crate) holding: Arc<Holding>,
+    pub(crate) wanted: ChunkSet,
+    pub(crate) order: Order,
+    pub(crate) seed: u64,
+    pub(crate) trackers: Vec<BaseUrl>,
+    pub(crate) peers: Vec<BaseUrl>,
+    pub(crate) began: Instant,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Start {
+    /// Starts the announcers, and the driver when something is missing.
+    pub(crate) fn begin(self) -> Sharing {
+        let torrent = self.holding.torrent().clone();
+        let local = torrent.bytes_in(&self.holding.held().0);
+        let mut first =
+            Progress { bytes: local, total: torrent.bytes_in(&self.wanted), ..Progress::default() };
+        first.sources.local = local;
+        let (progress_to, progress) = watch::channel(first);
+        let (outcome_to, outcome) = watch::channel(None);
+        let (tell, inbox) = mpsc::channel(INBOX);
+        let (hurry, troubles) = (Hurry::new(), Troubles::default());
+        for url in &self.trackers {
+            let client = TrackerClient {
+                url: url.clone(),
+                context: self.context.clone(),
+                holding: self.holding.clone(),
+                facts: tell.clone(),
+                hurry: hurry.clone(),
+                troubles: troubles.clone(),
+                stop: self.stop.clone(),
+            };
+            self.tasks.spawn(client.run());
+        }
+        let run = Run { start: self, local, progress: progress_to, hurry, troubles };
+        let tasks = run.start.tasks.clone();
+        tasks.spawn(async move {
+            let outcome = run.run(tell, inbox).await;
+            outcome_to.send_replace(Some(outcome));
+            // Seeds on: keeps the progress of uploads alive until the process stops.
+        });
+        Sharing { torrent, progress, outcome }
+    }
+}
+
+/// The download of one torrent, from its first fact to its final place.
+struct Run {
+    start: Start,
+    local: u64,
+    progress: watch::Sender<Progress>,
+    hurry: Hurry,
+    troubles: Troubles,
+}
+
+impl Run {
+    async fn run(
+        self,
+        tell: mpsc::Sender<Fact>,
+        inbox: mpsc::Receiver<Fact>,
+    ) -> Result<Completed, DownloadError> {
+        let Start { context, holding, wanted, order, seed, peers, began, stop, .. } = self.start;
+        if holding.path().is_none() {
+            let known = peers.into_iter().map(|url| Sighting { url, peer: None, held: None }).collect();
+            // The inbox is empty and has room: this does not wait.
+            let _ = tell.send(Fact::Sighted(known)).await;
+            let torrent = holding.torrent();
+            let config = swarm::Config {
+                chunk_bytes: torrent.layout().chunk_size().get(),
+                order,
+                in_flight_bytes: IN_FLIGHT,
+                ..swarm::Config::default()
+            };
+            let driver = Driver::new(Setup {
+                brain: Download::new(config, torrent.chunk_count(), missing(&holding, &wanted), seed),
+                context,
+                holding: holding.clone(),
+                local: self.local,
+                inbox: (tell, inbox),
+                hurry: self.hurry.clone(),
+                troubles: self.troubles,
+                progress: self.progress.clone(),
+                stop,
+            });
+            match driver.run().await {
+                Ending::Whole => finish(&holding).await?,
+                Ending::Stopped => return Err(DownloadError::Stopped),
+                Ending::Disk(error) => return Err(DownloadError::Store(Arc::new(error))),
+            }
+            self.hurry.ask();
+        }
+        let sources = self.progress.borrow().sources;
+        let path = holding.path().unwrap_or_else(PathBuf::new);
+        Ok(Completed { path, bytes: holding.torrent().size(), elapsed: began.elapsed(), sources })
+    }
+}
+
+/// Bytes in flight of one download: enough for 16 neighbours with a chunk of 1 MiB each, and the leecher's share of
+/// its memory limit.
+const IN_FLIGHT: u64 = 16 << 20;
+
+async fn finish(holding: &Arc<Holding>) -> Result<(), DownloadError> {
+    let holding = holding.clone();
+    let finished = tokio::task::spawn_blocking(move || holding.finish()).await;
+    finished.map_err(|_| DownloadError::Stopped)?.map_err(|error| DownloadError::Store(Arc::new(error)))
+}
