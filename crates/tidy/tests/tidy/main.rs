@@ -2,6 +2,7 @@
 
 mod direction;
 mod lexer;
+mod links;
 mod map;
 mod module_docs;
 mod ports;

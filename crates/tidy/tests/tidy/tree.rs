@@ -46,7 +46,7 @@ pub(crate) fn written_files() -> Vec<(String, String)> {
 pub(crate) fn rust_files() -> Vec<RustFile> {
     let mut found = Vec::new();
     collect(&root().join("crates"), &mut found);
-    found.retain(|(path, _)| is_rust(path));
+    found.retain(|(path, _)| is_kind(path, "rs"));
     let test_modules: Vec<String> = found.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
     let files = found.into_iter().map(|(path, text)| {
         let declared = test_modules
@@ -158,9 +158,9 @@ fn test_modules(path: &str, text: &str) -> Vec<String> {
     declared.map(|name| format!("{place}/{name}")).collect()
 }
 
-/// Whether the name says Rust, in whichever case a disk keeps it.
-pub(crate) fn is_rust(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("rs"))
+/// Whether the name ends so, in whichever case a disk keeps it.
+pub(crate) fn is_kind(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 #[test]
