@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use axum::http::{self, HeaderMap, Method, Request, Response, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -43,7 +43,7 @@ pub enum HttpError {
     Tls(String),
     /// The request could not be made of these parts.
     #[error("request: {0}")]
-    Request(#[from] axum::http::Error),
+    Request(#[from] http::Error),
 }
 
 type PlainClient = Client<HttpConnector, Full<Bytes>>;

@@ -18,6 +18,8 @@ use crate::peer_exchange;
 const MOST: usize = 60;
 /// Most addresses remembered as banned; past it the list is full, and whoever misbehaves is only dropped.
 const MOST_BANNED: usize = 4096;
+/// With fewer neighbours than this, each new one is asked at once whom it knows.
+const LONELY: usize = 8;
 /// Neighbours asked at a time whom they know.
 const ASKED: usize = 2;
 
@@ -92,6 +94,10 @@ impl Roster {
         }
         let mut events = vec![Event::PeerFound { peer }];
         events.extend(member.hearsay.take().map(|chunks| Event::PeerGained { peer, chunks }));
+        let neighbour = member.neighbour.clone();
+        if self.members.len() < LONELY && neighbour.speaks() == Speaks::Native {
+            self.ask(neighbour);
+        }
         events
     }
 
@@ -132,13 +138,13 @@ impl Roster {
         }
         for (key, neighbour) in asked {
             self.next_asked = PeerKey::new(key.get() + 1);
-            tokio::spawn(peer_exchange::ask(
-                self.context.clone(),
-                self.holding.clone(),
-                neighbour,
-                self.facts.clone(),
-            ));
+            self.ask(neighbour);
         }
+    }
+
+    fn ask(&self, neighbour: Arc<Neighbour>) {
+        let (context, holding, facts) = (self.context.clone(), self.holding.clone(), self.facts.clone());
+        tokio::spawn(peer_exchange::ask(context, holding, neighbour, facts));
     }
 
     /// Ends every follower.

@@ -102,7 +102,7 @@ fn grouped(found: Vec<Found>) -> Vec<Vec<Found>> {
     for next in found {
         match groups.last_mut() {
             Some(group) if u64::from(bytes_of(group)) + u64::from(next.length) <= TOGETHER => {
-                group.push(next)
+                group.push(next);
             }
             _ => groups.push(vec![next]),
         }

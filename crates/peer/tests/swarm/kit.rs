@@ -1,0 +1,139 @@
+//! A swarm for tests: temporary folders, peers on any free port of 127.0.0.1, a deadline on every wait.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use peer::{Completed, Config, Content, DownloadError, Job, MetricsTo, Order, Peer, Sharing};
+use protocol::torrent::ChunkSize;
+use protocol::{BaseUrl, HashAlgorithm, Host, Torrent};
+use store::TorrentifyOptions;
+use tempfile::TempDir;
+
+/// No story on loopback takes this long unless something hangs.
+const DEADLINE: Duration = Duration::from_secs(60);
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A torrent and the folder its content lies in.
+pub(crate) struct Source {
+    pub(crate) folder: TempDir,
+    pub(crate) path: PathBuf,
+    pub(crate) torrent: Arc<Torrent>,
+}
+
+/// Bytes that differ from chunk to chunk, the same at every run.
+pub(crate) fn bytes(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+impl Source {
+    /// A single file `data.bin` in chunks of 16 KiB.
+    pub(crate) fn file(content: &[u8]) -> Self {
+        Self::made(|folder| {
+            let path = folder.join("data.bin");
+            std::fs::write(&path, content).unwrap();
+            path
+        })
+    }
+
+    /// Whatever `make` puts into a fresh folder; it returns the path to share.
+    pub(crate) fn made(make: impl FnOnce(&Path) -> PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = make(folder.path());
+        let options = TorrentifyOptions {
+            algorithm: HashAlgorithm::Blake3,
+            chunk_size: Some(ChunkSize::chosen(16 << 10).unwrap()),
+            tracker: None,
+        };
+        let torrent = store::torrentify(&path, options, &|_| {}).unwrap();
+        Source { folder, path, torrent: Arc::new(torrent) }
+    }
+
+    /// A peer that seeds it.
+    pub(crate) async fn seed(&self) -> (Peer, Sharing) {
+        self.seed_with(None).await
+    }
+
+    /// One that sends at most so many bytes a second.
+    pub(crate) async fn seed_with(&self, limit_up: Option<u64>) -> (Peer, Sharing) {
+        let peer = start_with(limit_up).await;
+        let sharing = peer.add(self.job(self.folder.path(), &[])).await.unwrap();
+        within(sharing.completed()).await.unwrap();
+        (peer, sharing)
+    }
+
+    pub(crate) fn job(&self, dir: &Path, peers: &[&Peer]) -> Job {
+        Job {
+            torrent: self.torrent.clone(),
+            content: Content::Dir(dir.to_owned()),
+            trackers: Vec::new(),
+            peers: peers.iter().map(|peer| peer.url().clone()).collect(),
+            order: Order::RarestFirst,
+        }
+    }
+}
+
+/// A peer that gets a torrent into a folder of its own.
+pub(crate) struct Leecher {
+    pub(crate) folder: TempDir,
+    pub(crate) peer: Peer,
+    pub(crate) sharing: Sharing,
+}
+
+impl Leecher {
+    pub(crate) async fn start(source: &Source, known: &[&Peer]) -> Self {
+        let (folder, peer) = (tempfile::tempdir().unwrap(), start().await);
+        let sharing = peer.add(source.job(folder.path(), known)).await.unwrap();
+        Leecher { folder, peer, sharing }
+    }
+
+    pub(crate) async fn completed(&self) -> Result<Completed, DownloadError> {
+        within(self.sharing.completed()).await
+    }
+}
+
+pub(crate) async fn start() -> Peer {
+    start_with(None).await
+}
+
+pub(crate) async fn start_with(limit_up: Option<u64>) -> Peer {
+    let config = Config {
+        bind: LOOPBACK,
+        port: 0,
+        source: None,
+        advertise: None,
+        host: Host::ip(LOOPBACK),
+        limit_up,
+        limit_down: None,
+        metrics: MetricsTo::Off,
+        seed: 7,
+    };
+    Peer::start(config).await.unwrap()
+}
+
+/// Fails when the future takes longer than any story should.
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.expect("nothing came of it in time")
+}
+
+/// The bytes of an HTTP answer to `GET path`.
+pub(crate) async fn get(url: &BaseUrl, path: &str) -> (u16, Vec<u8>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = url.address().to_string();
+    let mut stream = within(tokio::net::TcpStream::connect(&address)).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    within(stream.read_to_end(&mut answer)).await.unwrap();
+    let head_end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+    (status, answer.split_off(head_end + 4))
+}
