@@ -37,7 +37,8 @@ pub struct Config {
     /// Most fetches in flight at a neighbour. Tiny chunks over long round trips need many; more is no use, because an
     /// uploader's queue is short.
     pub depth_most: u32,
-    /// Bytes asked of a neighbour whose rate is not known yet.
+    /// Bytes asked of a neighbour whose rate is not known yet. Little: at the start of a swarm everybody asks the one
+    /// seed before anybody told what it got, and the same chunk is sent again and again.
     pub window_first: u64,
     /// Most bytes asked of a neighbour: 4 MiB is 320 Mbit/s over 100 ms.
     pub window_last: u64,
@@ -111,7 +112,7 @@ impl Default for Config {
             find_last: Duration::from_secs(30),
             depth_least: 2,
             depth_most: 64,
-            window_first: 256 << 10,
+            window_first: 128 << 10,
             window_last: 4 << 20,
             horizon: Duration::from_millis(500),
             in_flight_most: 512,

@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_depth_follows_the_rate_between_its_bounds() {
         let (mut score, config) = score();
-        assert_eq!(score.depth(&config, 1000), 4, "256 KiB before anything is known");
+        assert_eq!(score.depth(&config, 1000), 2, "128 KiB before anything is known");
         score.meter.rate = Some(16 << 20);
         assert_eq!(score.depth(&config, 1000), 64, "4 MiB of a fast one");
         assert_eq!(score.depth(&config, 5), 5, "no more than its share of what is left");

@@ -1,6 +1,8 @@
 //! Whatever the world does, in any order: the brain keeps its invariants, asks only for what makes sense, and finishes
 //! once faults end and somebody holds what is missing.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use swarm::{Action, Config, Download, Event, Failure, FetchId, Gained, Order, Pe
 const CHUNKS: u32 = 24;
 
 /// One thing that happens; numbers choose among what there is at that moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Found,
     Lost(usize),
@@ -100,7 +102,10 @@ impl Model {
         assert_eq!(self.brain.remaining() as usize, CHUNKS as usize - self.stored.len());
         assert_eq!(self.brain.in_flight(), self.open.values().filter(|open| !open.landed).count());
         assert_eq!(self.brain.is_finished(), self.finishes == 1);
-        if self.brain.remaining() > 0 && self.brain.in_flight() == 0 && !self.open.values().any(|open| open.landed) {
+        if self.brain.remaining() > 0
+            && self.brain.in_flight() == 0
+            && !self.open.values().any(|open| open.landed)
+        {
             assert!(self.brain.waiting_reason().is_some(), "who waits knows why");
         }
     }
@@ -117,13 +122,18 @@ impl Model {
                 assert!(copies.len() <= 1, "a third copy of {chunk}");
                 assert!(copies.iter().all(|open| !open.landed), "{chunk} is here and being stored");
                 assert!(copies.iter().all(|open| open.peer != peer), "a second copy from the same neighbour");
-                assert!(self.open.insert(fetch, Open { peer, chunk, landed: false }).is_none(), "a new number");
+                assert!(
+                    self.open.insert(fetch, Open { peer, chunk, landed: false }).is_none(),
+                    "a new number"
+                );
                 let flying = self.open.values().filter(|open| !open.landed);
                 assert!(flying.clone().count() <= self.config.in_flight_most);
                 let there = flying.filter(|open| open.peer == peer).count();
                 assert!(there <= self.config.depth_most as usize);
             }
-            Action::Cancel { fetch } => assert!(self.open.remove(&fetch).is_some(), "only what flies is cancelled"),
+            Action::Cancel { fetch } => {
+                assert!(self.open.remove(&fetch).is_some(), "only what flies is cancelled");
+            }
             Action::Drop { peer, .. } => {
                 self.held.remove(&peer.get());
                 self.gone.insert(peer.get());
@@ -202,7 +212,9 @@ impl Model {
             Step::GainedSet(nth, bits) => {
                 let chunks: Vec<u32> = (0..CHUNKS).filter(|chunk| bits >> chunk & 1 == 1).collect();
                 let mut set = ChunkSet::empty(CHUNKS);
-                chunks.iter().for_each(|&chunk| _ = set.insert(ChunkIndex::new(chunk)));
+                for &chunk in &chunks {
+                    set.insert(ChunkIndex::new(chunk));
+                }
                 self.gains(nth, Gained::Set(set), &chunks);
             }
             Step::GainedRun(nth, first, last) => {
@@ -329,7 +341,7 @@ proptest! {
     ) {
         let fetches = || {
             let mut model = Model::new(Config { chunk_bytes: 64 << 10, ..Config::default() }, seed);
-            steps.iter().cloned().for_each(|step| model.take(step));
+            steps.iter().for_each(|&step| model.take(step));
             format!("{:?}", model.open)
         };
         prop_assert_eq!(fetches(), fetches());

@@ -3,9 +3,7 @@
 mod world;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
-use swarm::{
-    Action, Config, Download, DropReason, Event, Failure, FetchId, Gained, Order, PeerKey, Waiting,
-};
+use swarm::{Action, Config, Download, DropReason, Event, Failure, FetchId, Gained, Order, PeerKey, Waiting};
 use world::{Asked, KIB, MIB, Manner, World, millis, seconds};
 
 #[test]
@@ -41,7 +39,11 @@ fn only_wanted_chunks_are_fetched() {
     let mut actions = Vec::new();
     let peer = PeerKey::new(1);
     brain.handle(Time::ZERO, Event::PeerFound { peer }, &mut actions);
-    brain.handle(Time::ZERO, Event::PeerGained { peer, chunks: Gained::Set(ChunkSet::full(10)) }, &mut actions);
+    brain.handle(
+        Time::ZERO,
+        Event::PeerGained { peer, chunks: Gained::Set(ChunkSet::full(10)) },
+        &mut actions,
+    );
     let mut chunks: Vec<u32> = actions
         .iter()
         .filter_map(|action| match action {
@@ -70,7 +72,9 @@ fn the_rarest_chunk_is_asked_for_first() {
 
 #[test]
 fn many_tiny_chunks_and_few_large_ones_fly_at_a_time() {
-    for (chunk_bytes, first, most) in [(16 * KIB, 16, 64), (256 * KIB, 2, 16), (1024 * KIB, 2, 4), (16 * 1024 * KIB, 2, 2)] {
+    for (chunk_bytes, first, most) in
+        [(16 * KIB, 8, 64), (256 * KIB, 2, 16), (1024 * KIB, 2, 4), (16 * 1024 * KIB, 2, 2)]
+    {
         let mut world = World::new(chunk_bytes, 2000);
         world.seed(1, Manner::Serves(100 * MIB));
         assert_eq!(world.brain.in_flight(), first, "{chunk_bytes} bytes, before anything is known");
@@ -134,7 +138,8 @@ fn a08_three_failures_in_a_row_and_a_neighbour_is_dropped_with_growing_pauses_be
     world.seed(2, Manner::Breaks(u32::MAX));
     world.run_until(seconds(60), |world| world.dropped.contains_key(&2));
     assert_eq!(world.dropped[&2], DropReason::Failing);
-    let mut times: Vec<Time> = world.asked.iter().filter(|asked| asked.peer == 2).map(|asked| asked.at).collect();
+    let mut times: Vec<Time> =
+        world.asked.iter().filter(|asked| asked.peer == 2).map(|asked| asked.at).collect();
     times.dedup();
     let pauses: Vec<_> = times.windows(2).map(|pair| pair[1].since(pair[0]).as_secs()).collect();
     assert_eq!(pauses, [1, 2]);
@@ -406,7 +411,8 @@ fn gains_past_the_end_or_of_another_torrent_are_ignored() {
     let mut world = World::new(64 * KIB, 10);
     world.newcomer(1, Manner::Mute);
     let peer = PeerKey::new(1);
-    let runs = vec![(ChunkIndex::new(8), ChunkIndex::new(u32::MAX)), (ChunkIndex::new(50), ChunkIndex::new(60))];
+    let runs =
+        vec![(ChunkIndex::new(8), ChunkIndex::new(u32::MAX)), (ChunkIndex::new(50), ChunkIndex::new(60))];
     assert_eq!(world.tell(Event::PeerGained { peer, chunks: Gained::Set(ChunkSet::full(11)) }), []);
     world.tell(Event::PeerGained { peer, chunks: Gained::Runs(runs) });
     let mut asked = world.asked_of(1);

@@ -51,15 +51,19 @@ impl Download {
     fn add_holdings(&mut self, peer: PeerKey, chunks: impl Iterator<Item = ChunkIndex>) {
         let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
         let Holding::Some(held) = &mut neighbour.holding else { return };
+        let mut news = false;
         for chunk in chunks {
             let state = self.table.state(chunk);
             // Who holds what is stored here matters to nobody: half of all gains end at this line.
             if state != State::Stored && held.insert(chunk.get()) {
                 self.table.availability_mut().gained(chunk.get());
                 neighbour.dry &= state != State::Missing;
+                news = true;
             }
         }
-        self.eager.push(peer);
+        if news {
+            self.eager.push(peer);
+        }
     }
 
     /// `peer` does not hold `chunk` after all.

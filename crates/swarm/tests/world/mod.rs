@@ -3,6 +3,8 @@
 //! `run_until` jumps from one happening to the next (or to the brain's own timer), so no test sleeps, and checks the
 //! brain's invariants after every event.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -200,9 +202,10 @@ impl World {
                 let asked = self.open[&fetch];
                 self.tell(Event::BytesArrived { fetch, bytes: self.chunk_bytes });
                 self.tell(Event::Arrived { fetch });
-                let verdict = match right {
-                    true => Event::ChunkStored { chunk: ChunkIndex::new(asked.chunk) },
-                    false => Event::FetchFailed { fetch, failure: Failure::WrongBytes },
+                let verdict = if right {
+                    Event::ChunkStored { chunk: ChunkIndex::new(asked.chunk) }
+                } else {
+                    Event::FetchFailed { fetch, failure: Failure::WrongBytes }
                 };
                 self.open.remove(&fetch);
                 self.tell(verdict);
@@ -238,7 +241,7 @@ impl World {
         let now = self.now;
         let (manner, link_free) = self.manners.get_mut(&peer).expect("only neighbours are asked");
         let mut send = |rate: u64| {
-            *link_free = now.max(*link_free) + Duration::from_secs_f64(f64::from(bytes) / rate as f64);
+            *link_free = now.max(*link_free) + Duration::from_nanos(u64::from(bytes) * 1_000_000_000 / rate);
             *link_free
         };
         let failed = |failure| Happening::Tell(Event::FetchFailed { fetch, failure });
