@@ -1,0 +1,126 @@
+//! What only a browser sees or sends: the link page, its style sheet, and the headers that give foreign pages away.
+
+use axum::extract::{Path, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use pages::LinkPage;
+use protocol::torrent::Shape;
+use protocol::{BaseUrl, Host, Link, Torrent};
+
+use crate::Tracker;
+use crate::answer::{answer, empty, problem};
+use crate::tracker::host_of;
+
+/// Refuses what must not reach a handler.
+///
+/// A chunked request body: nothing that speaks to trackers needs one, and two ways to tell a body's length are how
+/// requests are smuggled past a proxy (threat A13). A state change that a foreign page makes its reader's browser send
+/// (threat A25).
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        let mut response =
+            problem(StatusCode::BAD_REQUEST, &"send the body with a Content-Length, not in chunks");
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return response;
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads && comes_from_elsewhere(headers) {
+        return problem(StatusCode::FORBIDDEN, &"another site's page may not change anything here");
+    }
+    next.run(request).await
+}
+
+/// Whether a browser says that a page of another origin sent this.
+fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let origin: Option<BaseUrl> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+    // Behind a proxy with TLS the scheme differs; the address decides.
+    origin.is_none_or(|origin| {
+        host_of(headers).is_none_or(|host| host.address().host() != origin.address().host())
+    })
+}
+
+/// Whether the request names HTML and not JSON: people's browsers do, programs do not.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    let accepts = |name: &str| {
+        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|range| range.eq_ignore_ascii_case(name));
+            named && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+    };
+    accepts("text/html") && !accepts("application/json")
+}
+
+/// The page behind a link.
+pub(crate) fn link_page(tracker: &Tracker, headers: &HeaderMap, torrent: &Torrent) -> Response {
+    if !is_our_name(tracker, headers) {
+        // A name that a stranger's DNS points at us would make our page theirs (threat A24, CVE-2018-5702).
+        return problem(
+            StatusCode::MISDIRECTED_REQUEST,
+            &"this tracker is not known by that name: open the page by its address",
+        );
+    }
+    let Some(base) = tracker.base_url(headers) else {
+        return problem(StatusCode::BAD_REQUEST, &"the request has no Host");
+    };
+    let (counts, seed) = tracker.with(|registry, rng, now| {
+        (registry.counts(now, torrent.id()).unwrap_or_default(), registry.seed(now, rng, torrent.id()))
+    });
+    let folder = torrent.layout().shape() == Shape::Folder;
+    let file_url = seed.map(|seed| {
+        let path = protocol::api::peer::file_path(torrent.id());
+        seed.join(&if folder { format!("{path}/") } else { path })
+    });
+    let html = pages::link_page(&LinkPage {
+        name: torrent.name().as_str(),
+        size: torrent.size(),
+        files: torrent.layout().files().len(),
+        folder,
+        peers: counts.peers,
+        seeds: counts.seeds,
+        link: &Link::new(base, torrent.id()),
+        file_url: file_url.as_deref(),
+    });
+    let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", html);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(pages::CONTENT_SECURITY_POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether the request's `Host` is one that only we can be: an address, `localhost`, the advertised name, or one that
+/// the operator allowed.
+fn is_our_name(tracker: &Tracker, headers: &HeaderMap) -> bool {
+    let Some(host) = host_of(headers) else { return !headers.contains_key(header::HOST) };
+    let host = host.address().host();
+    match host {
+        Host::Ip(_) => true,
+        Host::Name(name) if name.as_str() == "localhost" => true,
+        Host::Name(_) => {
+            tracker.advertised().is_some_and(|url| url.address().host() == host)
+                || tracker.filter().vouches_for(host)
+        }
+    }
+}
+
+/// `GET /assets/{name}`.
+pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = pages::asset(&name) else {
+        return problem(StatusCode::NOT_FOUND, &"no such asset");
+    };
+    let seen = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag == asset.etag);
+    let mut response = if seen {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        answer(StatusCode::OK, asset.media_type, asset.bytes)
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, HeaderValue::from_static(asset.etag));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}

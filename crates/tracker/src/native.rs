@@ -1,0 +1,186 @@
+//! The native routes of a swarm: announce, list, leave, and what this server is.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use protocol::api::tracker::{
+    Announce, AnnounceAnswer, MAX_ANNOUNCE_BODY, MAX_HASHES, MAX_PEERS, PeerEntry, Peers, Reachable, Token,
+};
+use protocol::api::well_known::{self, WellKnown};
+use protocol::base_url::Scheme;
+use protocol::{BaseUrl, Host, HostPort, PeerId, TorrentId};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use registry::{Handed, NewAnnounce, Refusal, Traffic};
+
+use crate::answer::{body_problem, empty, json, problem, retry_after};
+use crate::tracker::source_of;
+use crate::{Tracker, dial};
+
+/// When to come back to a full tracker, or after a process whose place is not free yet: the shortest lease, in seconds.
+const RETRY_S: u64 = 15;
+
+/// `GET /.well-known/http-torrent`.
+pub(crate) async fn well_known() -> Response {
+    let limits = [("hashes", MAX_HASHES as u64), ("peers", MAX_PEERS as u64)];
+    json(&WellKnown {
+        version: well_known::VERSION,
+        peer: None,
+        roles: vec!["tracker".to_owned()],
+        caps: Vec::new(),
+        limits: limits.map(|(name, limit)| (name.to_owned(), limit)).into(),
+    })
+}
+
+/// `PUT /torrent/{id}/peers`: a peer says that it is there and what it holds, and hears of others.
+pub(crate) async fn announce(
+    State(tracker): State<Tracker>,
+    Path(id): Path<String>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
+    let received = match tracker.bodies().read(body, MAX_ANNOUNCE_BODY).await {
+        Ok(received) => received,
+        Err(error) => return body_problem(error),
+    };
+    let announce: Announce = match serde_json::from_slice(&received.bytes) {
+        Ok(announce) => announce,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error),
+    };
+    let url = match reachable(&tracker, from, announce.reachable).await {
+        Ok(url) => url,
+        Err(refused) => return refused,
+    };
+    let Some(fresh) = new_token() else {
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, &"the system has no random numbers");
+    };
+    let (downloaded, uploaded, left) = (announce.downloaded, announce.uploaded, announce.left);
+    let traffic = Traffic { downloaded, uploaded, left };
+    let shown = bearer(&headers);
+    let (peer, have) = (announce.peer, announce.have);
+    let new = NewAnnounce { peer, url: url.clone(), have, traffic, shown: shown.clone(), fresh };
+    let again = new.clone();
+    let mut answered = tracker.with(|registry, rng, now| registry.announce(now, rng, id, new));
+    if let Err(Refusal::UrlTaken { by }) = answered
+        && !still_there(&tracker, source_of(from), &url, by).await
+    {
+        answered = tracker.with(|registry, rng, now| {
+            registry.replace(id, &url, by);
+            registry.announce(now, rng, id, again)
+        });
+    }
+    match answered {
+        Ok(answer) => not_stored(json(&AnnounceAnswer {
+            interval: answer.interval.as_secs(),
+            token: answer.token,
+            observed: HostPort::from(from),
+            metrics: tracker.metrics(),
+            peers: entries(answer.peers),
+        })),
+        Err(refused) => refusal(&refused, shown.is_some()),
+    }
+}
+
+/// `GET /torrent/{id}/peers`.
+pub(crate) async fn list(State(tracker): State<Tracker>, Path(id): Path<String>) -> Response {
+    let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
+    match tracker.with(|registry, rng, now| registry.peers(now, rng, id)) {
+        Some(peers) => not_stored(json(&Peers { peers: entries(peers) })),
+        None => refusal(&Refusal::UnknownTorrent, false),
+    }
+}
+
+/// `DELETE /torrent/{id}/peers/{peer}`: a peer leaves, with the token it was given (threat A16).
+pub(crate) async fn leave(
+    State(tracker): State<Tracker>,
+    Path((id, peer)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let (Ok(id), Ok(peer)) = (id.parse::<TorrentId>(), peer.parse::<PeerId>()) else { return bad_id() };
+    let Some(shown) = bearer(&headers) else { return refusal(&Refusal::NotYours, false) };
+    match tracker.with(|registry, _, now| registry.leave(now, id, peer, &shown)) {
+        Ok(()) => empty(StatusCode::NO_CONTENT),
+        Err(refused) => refusal(&refused, true),
+    }
+}
+
+/// Where an announcer can be reached, if it may say so.
+async fn reachable(tracker: &Tracker, from: SocketAddr, reachable: Reachable) -> Result<BaseUrl, Response> {
+    let refused = |error: &dyn std::fmt::Display| problem(StatusCode::BAD_REQUEST, &error.to_string());
+    match reachable {
+        Reachable::Port(port) => {
+            let address = HostPort::new(Host::ip(from.ip()), port.get()).map_err(|error| refused(&error))?;
+            Ok(BaseUrl::http(address))
+        }
+        Reachable::Url(url) => {
+            let checked = tracker.filter().addresses(source_of(from), url.address().host()).await;
+            checked.map(|_| url).map_err(|error| refused(&error))
+        }
+    }
+}
+
+/// Whether `peer` still answers at `url`, where another process now says it is. A pong could be either's, so the
+/// question is who it is.
+async fn still_there(tracker: &Tracker, source: std::net::IpAddr, url: &BaseUrl, peer: PeerId) -> bool {
+    if url.scheme() == Scheme::Https {
+        // Only its lease tells: this crate speaks no TLS.
+        return true;
+    }
+    let Ok(addresses) = tracker.filter().addresses(source, url.address().host()).await else { return false };
+    let address = SocketAddr::new(addresses[0], url.address().port());
+    let path = format!("{}{}", url.prefix(), well_known::PATH);
+    let answer = dial::get(address, tracker.source(), url.address(), &path, well_known::MAX_BODY).await;
+    let said: Option<WellKnown> = answer.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    said.is_some_and(|said| said.peer == Some(peer))
+}
+
+fn entries(peers: Vec<Handed>) -> Vec<PeerEntry> {
+    peers
+        .into_iter()
+        .map(|peer| PeerEntry { peer: peer.peer, url: peer.url, have: peer.holding.into() })
+        .collect()
+}
+
+/// 128 bits from the system, in hex.
+fn new_token() -> Option<Token> {
+    let mut bytes = [0; 16];
+    SysRng.try_fill_bytes(&mut bytes).ok()?;
+    Some(Token::new(PeerId::from_bytes(bytes).to_string()))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Token> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| Token::new(token.trim().to_owned()))
+}
+
+fn refusal(refused: &Refusal, token_shown: bool) -> Response {
+    match refused {
+        Refusal::UnknownTorrent | Refusal::UnknownPeer => problem(StatusCode::NOT_FOUND, refused),
+        Refusal::NotYours if token_shown => problem(StatusCode::FORBIDDEN, refused),
+        Refusal::NotYours => {
+            let mut response = problem(StatusCode::UNAUTHORIZED, refused);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Refusal::UrlTaken { .. } => retry_after(problem(StatusCode::CONFLICT, refused), RETRY_S),
+        Refusal::Bitmap(_) => problem(StatusCode::BAD_REQUEST, refused),
+        Refusal::HostFull(_) => retry_after(problem(StatusCode::TOO_MANY_REQUESTS, refused), RETRY_S),
+        Refusal::Full => retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, refused), RETRY_S),
+    }
+}
+
+pub(crate) fn bad_id() -> Response {
+    problem(StatusCode::NOT_FOUND, &"an id in this path is not lowercase hexadecimal of the right length")
+}
+
+/// Lists change by the second, and a token is nobody else's.
+fn not_stored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

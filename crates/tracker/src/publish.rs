@@ -1,0 +1,118 @@
+//! `/torrent/{id}`: publish with `PUT`, read with `GET`.
+//!
+//! What is kept is the torrent as this code understands it, written anew, without a tracker. The tracker's address is
+//! filled in for each reader: it is the one by which that reader reached us, and nobody who publishes can put another
+//! there.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use protocol::torrent::{MAX_TORRENT_JSON, ParseError};
+use protocol::{BaseUrl, Torrent, TorrentId};
+
+use crate::Tracker;
+use crate::answer::{answer, body_problem, empty, problem, retry_after};
+use crate::browser;
+use crate::native::bad_id;
+
+/// When to try again on a tracker full of torrents in use, in seconds.
+const FULL_RETRY_S: u64 = 60;
+/// How `to_json` writes no tracker. It stands behind the name, in which a quote is always escaped: this text cannot
+/// come earlier.
+const NO_TRACKER: &[u8] = b",\"trackerUrl\":\"\"";
+/// The field stands within so many bytes: a name of 255 bytes, each escaped as `\u0000`, and two short fields.
+const TRACKER_WITHIN: usize = 2048;
+
+/// Why a torrent.json is not published.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    #[error("this content has the id {0}: publish it there")]
+    OtherId(TorrentId),
+}
+
+/// `PUT /torrent/{id}`: refused unless the content gives that id (threat A39).
+pub(crate) async fn publish(State(tracker): State<Tracker>, Path(id): Path<String>, body: Body) -> Response {
+    let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
+    let received = match tracker.bodies().read(body, MAX_TORRENT_JSON).await {
+        Ok(received) => received,
+        Err(error) => return body_problem(error),
+    };
+    match tracker.bodies().compute(received, move |json| checked(id, json)).await {
+        Err(error) => body_problem(error),
+        Ok(Err(refused)) => problem(StatusCode::UNPROCESSABLE_ENTITY, &refused),
+        Ok(Ok((torrent, json))) => {
+            match tracker.with(|registry, _, now| registry.publish(now, &torrent, json)) {
+                Ok(()) => empty(StatusCode::NO_CONTENT),
+                Err(full) => retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, &full), FULL_RETRY_S),
+            }
+        }
+    }
+}
+
+fn checked(id: TorrentId, json: &[u8]) -> Result<(Arc<Torrent>, Bytes), Refused> {
+    let torrent = Torrent::from_json(json)?.with_tracker(None);
+    if torrent.id() != id {
+        return Err(Refused::OtherId(torrent.id()));
+    }
+    let json = Bytes::from(torrent.to_json());
+    Ok((Arc::new(torrent), json))
+}
+
+/// `GET /torrent/{id}`: torrent.json, or the link page for a browser.
+pub(crate) async fn read(
+    State(tracker): State<Tracker>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
+    let Some((torrent, json)) = tracker.with(|registry, _, _| registry.torrent(id)) else {
+        return problem(StatusCode::NOT_FOUND, &"this tracker does not know the torrent");
+    };
+    let mut response = if browser::wants_page(&headers) {
+        browser::link_page(&tracker, &headers, &torrent)
+    } else {
+        torrent_json(id, &headers, &json, tracker.base_url(&headers).as_ref())
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+fn torrent_json(id: TorrentId, headers: &HeaderMap, json: &Bytes, tracker: Option<&BaseUrl>) -> Response {
+    // The content of an id never changes, and its tracker is part of the URL that caches know it by.
+    let tag = format!("\"{id}\"");
+    let seen = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        let tags = value.to_str().unwrap_or_default();
+        tags.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*")
+    });
+    let mut response = if seen { empty(StatusCode::NOT_MODIFIED) } else { with_tracker(json, tracker) };
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
+    response
+}
+
+/// The json with this tracker in it; the large rest is not copied.
+fn with_tracker(json: &Bytes, tracker: Option<&BaseUrl>) -> Response {
+    let head = &json[..json.len().min(TRACKER_WITHIN)];
+    let at = head.windows(NO_TRACKER.len()).position(|window| window == NO_TRACKER);
+    let (Some(at), Some(tracker)) = (at, tracker) else {
+        return answer(StatusCode::OK, "application/json", json.clone());
+    };
+    let at = at + NO_TRACKER.len() - 1;
+    // A base URL has no character that JSON would escape.
+    let parts = [json.slice(..at), Bytes::from(tracker.to_tracker_url()), json.slice(at..)];
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let body = Body::from_stream(stream::iter(parts.map(Ok::<_, std::convert::Infallible>)));
+    let mut response = answer(StatusCode::OK, "application/json", body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}

@@ -1,0 +1,169 @@
+//! The tracker itself: its state, its routes, and how it runs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::{delete, get, put};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::HOST;
+use protocol::api::{tracker as api, well_known};
+use protocol::{BaseUrl, Time, Torrent};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use registry::{PublishRefusal, Registry};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::body::Bodies;
+use crate::resolver::Resolver;
+use crate::source::SourceFilter;
+use crate::{TrackerConfig, answer, browser, described, native, pinger, publish};
+
+/// A tracker. Clones are the same tracker.
+#[derive(Clone, Debug)]
+pub struct Tracker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// A plain mutex: every call into the registry is short, and nothing waits while it is held.
+    memory: Mutex<Memory>,
+    metrics: Mutex<Option<BaseUrl>>,
+    filter: SourceFilter,
+    bodies: Bodies,
+    /// Time starts here.
+    epoch: Instant,
+    /// Where it listens, if that is one address.
+    local: OnceLock<BaseUrl>,
+    config: TrackerConfig,
+}
+
+#[derive(Debug)]
+struct Memory {
+    registry: Registry,
+    /// For hand-outs and assignments only; tokens come from the system's generator.
+    rng: StdRng,
+}
+
+impl Tracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(config: TrackerConfig) -> Self {
+        Tracker::with_resolver(config, Resolver::system())
+    }
+
+    pub(crate) fn with_resolver(config: TrackerConfig, resolver: Resolver) -> Self {
+        Tracker(Arc::new(Inner {
+            memory: Mutex::new(Memory {
+                registry: Registry::new(config.registry),
+                rng: StdRng::seed_from_u64(config.seed),
+            }),
+            metrics: Mutex::new(config.metrics.clone()),
+            filter: SourceFilter::new(config.allow_announce.clone(), resolver),
+            bodies: Bodies::new(config.body_grace, config.body_rate),
+            epoch: Instant::now(),
+            local: OnceLock::new(),
+            config,
+        }))
+    }
+
+    /// All routes. Handlers need `ConnectInfo<SocketAddr>` of the other side, as the `listen` crate gives it.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route(api::CHUNK, put(described::announce).post(described::find))
+            .route(api::DHT, get(described::dht_nodes).post(described::register_dht_node))
+            .route(protocol::api::peer::PING, get(described::ping))
+            .route(well_known::PATH, get(native::well_known))
+            .route("/torrent/{id}", get(publish::read).put(publish::publish))
+            .route("/torrent/{id}/peers", get(native::list).put(native::announce))
+            .route("/torrent/{id}/peers/{peer}", delete(native::leave))
+            .route("/assets/{name}", get(browser::asset))
+            .fallback(answer::not_found)
+            .layer(axum::middleware::from_fn(browser::guard))
+            .with_state(self.clone())
+    }
+
+    /// Answers on `listener` until `stop`, and pings described announcers meanwhile.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+        let local = listener.local_addr()?;
+        if !local.ip().is_unspecified() {
+            // Set once: a tracker that listens twice names the first address.
+            let _ = self.0.local.set(BaseUrl::http(local.into()));
+        }
+        let limits = self.0.config.listen;
+        let pings = stop.child_token();
+        let pinging = tokio::spawn(pinger::run(self.clone(), pings.clone()));
+        listen::listen(listener, self.router(), limits, stop).await;
+        pings.cancel();
+        // It ends by the token; a panic in it was logged by the runtime and must not keep the tracker from stopping.
+        let _ = pinging.await;
+        Ok(())
+    }
+
+    /// Publishes a torrent in this process, as `PUT /torrent/{id}` does. Costs a pass over its hashes: call it off the
+    /// reactor when it is large.
+    pub fn publish(&self, torrent: Torrent) -> Result<(), PublishRefusal> {
+        let torrent = torrent.with_tracker(None);
+        let json = Bytes::from(torrent.to_json());
+        let torrent = Arc::new(torrent);
+        self.with(|registry, _, now| registry.publish(now, &torrent, json))
+    }
+
+    /// Changes where announcers are told to send metrics.
+    pub fn set_metrics(&self, metrics: Option<BaseUrl>) {
+        *self.0.metrics.lock().unwrap_or_else(PoisonError::into_inner) = metrics;
+    }
+
+    pub(crate) fn metrics(&self) -> Option<BaseUrl> {
+        self.0.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the registry, at this moment. Nothing slow belongs into `ask`.
+    pub(crate) fn with<T>(&self, ask: impl FnOnce(&mut Registry, &mut StdRng, Time) -> T) -> T {
+        let now = Time::from(self.0.epoch.elapsed());
+        // A panic inside an earlier call is a defect; going on with what is there serves everybody else.
+        let mut memory = self.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Memory { registry, rng } = &mut *memory;
+        ask(registry, rng, now)
+    }
+
+    pub(crate) fn filter(&self) -> &SourceFilter {
+        &self.0.filter
+    }
+
+    pub(crate) fn bodies(&self) -> &Bodies {
+        &self.0.bodies
+    }
+
+    /// The address that connections out come from.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.0.config.source
+    }
+
+    pub(crate) fn ping_every(&self) -> Duration {
+        self.0.config.registry.ping_every
+    }
+
+    pub(crate) fn advertised(&self) -> Option<&BaseUrl> {
+        self.0.config.advertise.as_ref()
+    }
+
+    /// What whoever sent this request calls the tracker: the advertised address, else its `Host`, else where we listen.
+    pub(crate) fn base_url(&self, headers: &HeaderMap) -> Option<BaseUrl> {
+        let named = || host_of(headers);
+        self.advertised().cloned().or_else(named).or_else(|| self.0.local.get().cloned())
+    }
+}
+
+/// The `Host` of a request as a base URL, if it is a host and port and nothing more.
+pub(crate) fn host_of(headers: &HeaderMap) -> Option<BaseUrl> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let url: BaseUrl = format!("http://{host}").parse().ok()?;
+    url.as_described().is_some().then_some(url)
+}
+
+/// The address a request came from, as one that can be compared.
+pub(crate) fn source_of(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
