@@ -1,0 +1,160 @@
+//! Finished content, watched: what changed since it was verified is not served before it is verified again
+//! (threat A34).
+//!
+//! Size, modification time and inode are compared before and after every read. What remains: a write within the
+//! same tick of the file system's clock (4 ms on older kernels) that leaves the size alone. The receiver's own
+//! check finds that one.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use protocol::{ChunkIndex, ChunkSet, Torrent};
+
+use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
+use crate::error::StoreError;
+use crate::locked;
+use crate::partial::chunks_of_range;
+use crate::torrentify::Source;
+use crate::tree::Tree;
+
+/// Content that is all there and was verified. Shared between threads; every call may block on the disk.
+pub struct Complete<D: Disk = RealDisk> {
+    tree: Tree<D>,
+    path: PathBuf,
+    watch: Mutex<Watch>,
+}
+
+struct Watch {
+    /// The files as they were when their chunks were verified, or when their change was noticed.
+    stamps: Vec<Stamp>,
+    /// Chunks of changed files that were not found right again since.
+    suspect: ChunkSet,
+}
+
+impl Complete {
+    /// The content that `torrent` was made of, at a path whose name may be another than the torrent's. Only sizes
+    /// are compared here: [`Complete::of_torrentified`] also knows what the files were when they were hashed.
+    pub fn of_source(torrent: Arc<Torrent>, path: &Path) -> Result<Self, StoreError> {
+        let (disk, base) = crate::torrentify::locate(path)?;
+        let tree = Tree::new(Arc::new(disk), torrent, base, Access::Read);
+        let stamps = tree.stamps()?;
+        Ok(Self::new(tree, stamps))
+    }
+
+    /// The content just hashed by [`crate::torrentify_source`], as it was then: a change since is noticed.
+    pub fn of_torrentified(torrent: Arc<Torrent>, source: Source) -> Self {
+        let Source { disk, base, stamps } = source;
+        Self::new(Tree::new(disk, torrent, base, Access::Read), stamps)
+    }
+}
+
+impl<D: Disk> Complete<D> {
+    pub(crate) fn new(tree: Tree<D>, stamps: Vec<Stamp>) -> Self {
+        let suspect = ChunkSet::empty(tree.torrent.chunk_count());
+        let path = tree.disk.path(&tree.base());
+        Complete { tree, path, watch: Mutex::new(Watch { stamps, suspect }) }
+    }
+
+    /// The finished file or folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes of a chunk, in one `pread`. [`StoreError::Changed`] when its file was touched since the chunk was
+    /// verified: then [`Complete::recheck`] decides.
+    ///
+    /// # Panics
+    /// When `chunk` is not one of the torrent's.
+    pub fn read(&self, chunk: ChunkIndex) -> Result<Bytes, StoreError> {
+        let span = self.tree.torrent.span(chunk);
+        self.read_watched(span.file, span.offset, span.length, chunk.get()..chunk.get() + 1)
+    }
+
+    /// Bytes of file number `file`; [`StoreError::NotHere`] past its end.
+    pub fn read_range(&self, file: usize, offset: u64, length: u32) -> Result<Bytes, StoreError> {
+        let chunks = chunks_of_range(&self.tree.torrent, file, offset, length).ok_or(StoreError::NotHere)?;
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        self.read_watched(file, offset, length, chunks)
+    }
+
+    /// Reads and hashes a chunk; true when it is what the torrent says, and then it can be read again.
+    ///
+    /// # Panics
+    /// When `chunk` is not one of the torrent's.
+    pub fn recheck(&self, chunk: ChunkIndex) -> bool {
+        let span = self.tree.torrent.span(chunk);
+        // Notices a change, so that a stamp is never newer than the check that made its chunks good.
+        let Ok(handle) = self.opened(span.file) else { return false };
+        self.noticed(span.file, &*handle);
+        let right = self.tree.read(span.file, span.offset, span.length).is_ok_and(|bytes| {
+            self.tree.torrent.algorithm().digest(&bytes) == self.tree.torrent.chunk_hash(chunk)
+        });
+        if self.noticed(span.file, &*handle) {
+            return false;
+        }
+        let mut watch = locked(&self.watch);
+        if right {
+            watch.suspect.remove(chunk);
+        } else {
+            watch.suspect.insert(chunk);
+        }
+        right
+    }
+
+    fn read_watched(
+        &self,
+        file: usize,
+        offset: u64,
+        length: u32,
+        chunks: std::ops::Range<u32>,
+    ) -> Result<Bytes, StoreError> {
+        let changed = || StoreError::Changed { path: self.tree.path(file) };
+        let handle = self.opened(file)?;
+        self.noticed(file, &*handle);
+        if chunks.map(ChunkIndex::new).any(|chunk| locked(&self.watch).suspect.contains(chunk)) {
+            return Err(changed());
+        }
+        let bytes = handle.read_new(length as usize, offset).map_err(self.tree.failed("read", file))?;
+        if self.noticed(file, &*handle) || bytes.len() != length as usize {
+            return Err(changed());
+        }
+        Ok(Bytes::from(bytes))
+    }
+
+    /// The open file; opened anew when it lost its name to another.
+    fn opened(&self, file: usize) -> Result<Arc<D::File>, StoreError> {
+        let handle = self.tree.handle(file)?;
+        if handle.metadata().is_ok_and(|found| found.linked) {
+            return Ok(handle);
+        }
+        self.tree.handles.forget(file);
+        self.tree.handle(file)
+    }
+
+    /// True when the file is not what it was; from now on all its chunks are suspect.
+    fn noticed(&self, file: usize, handle: &D::File) -> bool {
+        let now = handle.metadata().map(|found| found.stamp()).ok();
+        let mut watch = locked(&self.watch);
+        if now == Some(watch.stamps[file]) {
+            return false;
+        }
+        if let Some(now) = now {
+            watch.stamps[file] = now;
+        }
+        let entry = self.tree.entry(file);
+        for chunk in entry.first_chunk..entry.first_chunk + entry.chunk_count {
+            watch.suspect.insert(ChunkIndex::new(chunk));
+        }
+        tracing::warn!(file = %entry.path, "changed while it is shared: its chunks are checked again");
+        true
+    }
+}
+
+impl<D: Disk> std::fmt::Debug for Complete<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Complete({})", self.tree.torrent.name())
+    }
+}

@@ -1,0 +1,165 @@
+//! A disk that is full or broken for a while, at every operation: a clear error, nothing lost, and on it goes.
+
+use std::sync::Arc;
+
+use protocol::{ChunkIndex, ChunkSet};
+use rustix::io::Errno;
+
+use super::job::{Job, Life, jobs};
+use crate::disk::memory::{Cache, Dice, Fault, MemoryDisk};
+use crate::partial::Partial;
+use crate::{Opened, StoreError};
+
+/// Calls that may fail in a row before the test gives up: more than any fault lasts.
+const ATTEMPTS: usize = 40;
+/// What must have been tried at least.
+const LEAST_FAULTS: usize = 2_000;
+
+/// One download on a failing disk: every call that fails is made again, as the shell does.
+struct Stubborn<'a> {
+    job: &'a Job,
+    disk: MemoryDisk,
+    errno: Errno,
+    durable: ChunkSet,
+    dice: Dice,
+    errors: usize,
+}
+
+impl Stubborn<'_> {
+    fn again<T>(
+        &mut self,
+        partial: Option<&Partial<MemoryDisk>>,
+        mut call: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<T, String> {
+        for _ in 0..ATTEMPTS {
+            match call() {
+                Ok(done) => return Ok(done),
+                // The chunks are fetched again by the loop that writes; a finish has to wait for them.
+                Err(StoreError::Incomplete { .. } | StoreError::Lost { .. }) if partial.is_some() => {
+                    self.errors += 1;
+                    self.fetch_missing(partial)?;
+                }
+                Err(error) => self.judge(&error, partial)?,
+            }
+        }
+        Err("did not recover".into())
+    }
+
+    fn fetch_missing(&mut self, partial: Option<&Partial<MemoryDisk>>) -> Result<(), String> {
+        let partial = partial.ok_or("no download")?;
+        for chunk in partial.have().inverted().iter() {
+            // A failure here is met again by the caller's next attempt.
+            let _ = partial.write(&self.job.chunk(chunk));
+        }
+        self.nothing_is_lost(Some(partial))
+    }
+
+    /// The error says what it is, and nothing that was durable is lost: not for the process that goes on, and not
+    /// if the power failed right now.
+    fn judge(&mut self, error: &StoreError, partial: Option<&Partial<MemoryDisk>>) -> Result<(), String> {
+        self.errors += 1;
+        let clear = match self.errno {
+            Errno::NOSPC => error.is_no_space(),
+            _ => matches!(error, StoreError::Io { .. }),
+        };
+        if !clear {
+            return Err(format!("unclear: {error:?}"));
+        }
+        self.nothing_is_lost(partial)
+    }
+
+    fn nothing_is_lost(&mut self, partial: Option<&Partial<MemoryDisk>>) -> Result<(), String> {
+        if let Some(partial) = partial {
+            let have = partial.have();
+            if let Some(lost) = self.durable.difference(&have).next() {
+                return Err(format!("{lost:?} was durable and is lost"));
+            }
+        }
+        let after = self.disk.after_power_loss(&mut self.dice);
+        let life = Life { durable: self.durable.clone(), finished: false, error: None };
+        self.job.check(&after, &life, &mut self.dice).map_err(|violation| format!("power loss: {violation}"))
+    }
+
+    fn download(&mut self) -> Result<(), String> {
+        let (job, disk) = (self.job, self.disk.clone());
+        let Opened::Partial(partial) = self.again(None, || job.open(&disk))? else {
+            return self.end();
+        };
+        for at in 0..job.torrent.chunk_count() {
+            self.again(Some(&partial), || partial.write(&job.chunk(ChunkIndex::new(at))))?;
+            if (at as usize + 1).is_multiple_of(job.group) {
+                self.again(Some(&partial), || partial.sync())?;
+                self.durable = partial.have();
+            }
+        }
+        self.again(Some(&partial), || partial.finish())?;
+        drop(partial);
+        self.end()
+    }
+
+    /// It said that it is complete: it must be so also after a power loss.
+    fn end(&mut self) -> Result<(), String> {
+        let after = self.disk.after_power_loss(&mut self.dice);
+        let life =
+            Life { durable: ChunkSet::full(self.job.torrent.chunk_count()), finished: true, error: None };
+        self.job.check(&after, &life, &mut self.dice)
+    }
+}
+
+fn download_with(job: &Job, fault: Fault, errno: Errno) -> (usize, Result<(), String>) {
+    let disk = Job::fresh_disk();
+    disk.set_fault(fault);
+    let durable = ChunkSet::empty(job.torrent.chunk_count());
+    let mut stubborn = Stubborn { job, disk, errno, durable, dice: Dice(1), errors: 0 };
+    let result = stubborn.download();
+    (stubborn.errors, result)
+}
+
+#[test]
+fn a35_enospc_and_eio_at_any_operation_are_clear_and_lose_nothing() {
+    let (mut faults, mut met, mut violations) = (0, 0, Vec::new());
+    for job in &jobs() {
+        let undisturbed = Job::fresh_disk();
+        undisturbed.set_fault(Fault::None);
+        job.live(&undisturbed, super::job::RIGHT_ORDER, &mut Dice(1));
+        let (_, operations) = undisturbed.counts();
+        for (errno, cache, count) in [
+            (Errno::NOSPC, Cache::Kept, 1),
+            (Errno::NOSPC, Cache::Dropped, 4),
+            (Errno::IO, Cache::Kept, 4),
+            (Errno::IO, Cache::Dropped, 1),
+        ] {
+            for from in 1..=operations {
+                let fault = Fault::Fail { from, count, errno, cache };
+                let (errors, result) = download_with(job, fault, errno);
+                faults += 1;
+                met += usize::from(errors > 0);
+                if let Err(violation) = result {
+                    violations.push(format!("{}: {fault:?}: {violation}", job.name));
+                }
+            }
+        }
+    }
+    println!("{faults} faults, {met} of them told to the caller");
+    assert!(violations.is_empty(), "{} of {faults}:\n{}", violations.len(), violations.join("\n"));
+    assert!(faults >= LEAST_FAULTS && met > faults / 2, "{met} of {faults}");
+}
+
+#[test]
+fn a_chunk_written_while_a_sync_fails_is_not_taken_for_durable() {
+    let job = Arc::new(Job::file("race", 16 * 4));
+    let mut dice = Dice(7);
+    let disk = Job::fresh_disk();
+    let Ok(Opened::Partial(partial)) = job.open(&disk) else { panic!("a fresh disk") };
+    let partial = Arc::new(partial);
+    partial.write(&job.chunk(ChunkIndex::new(0))).unwrap();
+    // The write lands in the page cache after the group was chosen and before its sync fails.
+    let (other, job_there) = (Arc::clone(&partial), Arc::clone(&job));
+    disk.during_next_sync(move || other.write(&job_there.chunk(ChunkIndex::new(1))).unwrap());
+    disk.set_fault(Fault::Fail { from: 2, count: 1, errno: Errno::IO, cache: Cache::Kept });
+    assert!(matches!(partial.sync(), Err(StoreError::Io { .. })));
+    partial.sync().unwrap();
+    assert_eq!(partial.have().count(), 2);
+    let life = Life { durable: partial.have(), finished: false, error: None };
+    assert_eq!(job.check(&disk.after_power_loss(&mut dice), &life, &mut dice), Ok(()));
+}

@@ -1,0 +1,60 @@
+//! From `.part` to the final name, in an order that a crash may cut anywhere.
+//!
+//! The journal says "complete" before the rename, with what the files are then; the rename changes none of that. So
+//! after a crash either name can stand there and the same record vouches for it, and nothing is read again.
+
+use std::sync::Arc;
+
+use super::{DATA_THEN_JOURNAL, Partial};
+use crate::complete::Complete;
+use crate::disk::{Access, Disk, DiskFile};
+use crate::error::StoreError;
+use crate::journal::Record;
+use crate::locked;
+use crate::place::Place;
+use crate::tree::Tree;
+
+impl<D: Disk> Partial<D> {
+    /// Moves the content to its final name, durably, once every chunk is in [`Partial::have`]. Nothing is read
+    /// again. What took the final name meanwhile stays: [`StoreError::InTheWay`]. After an error it can be called
+    /// again; after success this can still be read from.
+    pub fn finish(&self) -> Result<Complete<D>, StoreError> {
+        let mut journal = locked(&self.journal);
+        let have = self.have();
+        if !have.is_full() {
+            return Err(StoreError::Incomplete { missing: have.len() - have.count() });
+        }
+        let disk = &self.tree.disk;
+        // Otherwise an earlier call got as far as the rename.
+        if self.tree.base() != self.names.finished {
+            self.commit(&mut journal, DATA_THEN_JOURNAL)?;
+            self.round_off()?;
+            self.commit(&mut journal, DATA_THEN_JOURNAL)?;
+            let stamps = self.tree.stamps()?;
+            self.append(&mut journal, &Record::Complete(stamps))?;
+            self.tree.rename(&self.names.finished)?;
+        }
+        let top = Place::top();
+        disk.sync_folder(&top).map_err(|error| StoreError::of("sync", disk.path(&top), error))?;
+        let tree =
+            Tree::new(Arc::clone(disk), Arc::clone(&self.torrent), self.names.finished.clone(), Access::Read);
+        Ok(Complete::new(tree, self.tree.stamps()?))
+    }
+
+    /// What no chunk brings: empty files, and who may execute what.
+    fn round_off(&self) -> Result<(), StoreError> {
+        for (file, entry) in self.torrent.layout().files().iter().enumerate() {
+            if entry.size == 0 {
+                let handle = self.writable(file)?;
+                locked(&self.state).touched(file, handle);
+            }
+            if entry.executable {
+                let handle = self.writable(file)?;
+                // Also when it is executable already: an earlier call's sync may have failed to keep it.
+                handle.set_executable().map_err(self.tree.failed("make executable", file))?;
+                handle.sync_all().map_err(self.tree.failed("sync", file))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! What is to be shared: the files under a path, in the torrent's order.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use protocol::FilePath;
+use protocol::torrent::layout::MAX_FILES;
+use protocol::torrent::{LayoutError, NewFile, Shape};
+
+use super::TorrentifyError;
+use crate::disk::{Disk, Kind, Metadata, RealDisk, Stamp};
+use crate::error::StoreError;
+use crate::place::Place;
+
+/// The files found, sorted by the bytes of their paths.
+pub(super) struct Found {
+    pub(super) shape: Shape,
+    pub(super) files: Vec<NewFile>,
+    /// What each was when it was found.
+    pub(super) stamps: Vec<Stamp>,
+}
+
+/// Everything at `base`; a single file is called `name`.
+pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Found, TorrentifyError> {
+    let found = look(disk, base)?;
+    if found.kind == Kind::File {
+        let file = NewFile { path: name.clone(), size: found.size, executable: found.executable };
+        return Ok(Found { shape: Shape::File, files: vec![file], stamps: vec![found.stamp()] });
+    }
+    let mut files: Vec<(NewFile, Stamp)> = Vec::new();
+    // Folders yet to be read, and their paths within the torrent.
+    let mut folders = vec![(base.clone(), String::new())];
+    while let Some((folder, inside)) = folders.pop() {
+        let names = disk.list(&folder).map_err(|error| StoreError::of("list", disk.path(&folder), error))?;
+        for name in names {
+            let path = disk.path(&folder).join(OsStr::from_bytes(&name));
+            let Ok(name) = String::from_utf8(name) else { return Err(TorrentifyError::NotText { path }) };
+            let place = folder.child(&name);
+            let inside = if inside.is_empty() { name } else { format!("{inside}/{name}") };
+            let checked = FilePath::new(&inside).map_err(|reason| TorrentifyError::Name { path, reason })?;
+            let found = look(disk, &place)?;
+            if found.kind == Kind::Folder {
+                folders.push((place, inside));
+                continue;
+            }
+            if files.len() == MAX_FILES {
+                return Err(LayoutError::TooManyFiles.into());
+            }
+            let file = NewFile { path: checked, size: found.size, executable: found.executable };
+            files.push((file, found.stamp()));
+        }
+    }
+    files.sort_unstable_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+    let (files, stamps) = files.into_iter().unzip();
+    Ok(Found { shape: Shape::Folder, files, stamps })
+}
+
+/// A file or folder; anything else is refused.
+fn look(disk: &RealDisk, place: &Place) -> Result<Metadata, TorrentifyError> {
+    let path = disk.path(place);
+    let found = disk.metadata(place).map_err(|error| StoreError::of("look at", path.clone(), error))?;
+    match found {
+        None => Err(TorrentifyError::Changed { path }),
+        Some(found) if found.kind != Kind::Other => Ok(found),
+        Some(_) if path.is_symlink() => Err(TorrentifyError::Link { path }),
+        Some(_) => Err(TorrentifyError::Special { path }),
+    }
+}

@@ -1,0 +1,135 @@
+//! The files of a torrent at the place where they lie now: finding, opening and reading them.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use protocol::torrent::{FileEntry, Shape};
+use protocol::{ChunkIndex, Torrent};
+
+use crate::disk::{Access, Disk, DiskFile, Kind, Metadata, Stamp};
+use crate::error::StoreError;
+use crate::open_files::OpenFiles;
+use crate::place::Place;
+
+/// A torrent's files beneath `base`: the `.part`, the finished file or folder, or the source of a new torrent.
+#[derive(Debug)]
+pub(crate) struct Tree<D: Disk> {
+    pub(crate) disk: Arc<D>,
+    pub(crate) torrent: Arc<Torrent>,
+    /// Changes once, when `.part` gets its final name. Held while a file is opened, so that none is missed.
+    base: RwLock<Place>,
+    access: Access,
+    pub(crate) handles: OpenFiles<D::File>,
+}
+
+impl<D: Disk> Tree<D> {
+    pub(crate) fn new(disk: Arc<D>, torrent: Arc<Torrent>, base: Place, access: Access) -> Self {
+        Tree { disk, torrent, base: RwLock::new(base), access, handles: OpenFiles::new() }
+    }
+
+    pub(crate) fn base(&self) -> Place {
+        self.base.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn entry(&self, file: usize) -> &FileEntry {
+        &self.torrent.layout().files()[file]
+    }
+
+    pub(crate) fn place(&self, file: usize) -> Place {
+        self.place_under(&self.base(), file)
+    }
+
+    fn place_under(&self, base: &Place, file: usize) -> Place {
+        match self.torrent.layout().shape() {
+            Shape::File => base.clone(),
+            Shape::Folder => base.join(&self.entry(file).path),
+        }
+    }
+
+    /// The full path of a file, for people.
+    pub(crate) fn path(&self, file: usize) -> PathBuf {
+        self.disk.path(&self.place(file))
+    }
+
+    /// The error for a failed operation on a file.
+    pub(crate) fn failed(&self, op: &'static str, file: usize) -> impl FnOnce(io::Error) -> StoreError {
+        let path = self.path(file);
+        move |error| StoreError::of(op, path, error)
+    }
+
+    pub(crate) fn metadata(&self, file: usize) -> Result<Option<Metadata>, StoreError> {
+        self.disk.metadata(&self.place(file)).map_err(self.failed("look at", file))
+    }
+
+    /// All files as they are now; they must be there at their full size.
+    pub(crate) fn stamps(&self) -> Result<Vec<Stamp>, StoreError> {
+        let files = self.torrent.layout().files().iter().enumerate();
+        let stamps = files.map(|(file, entry)| match self.metadata(file)? {
+            Some(found) if found.kind == Kind::File && found.size == entry.size => Ok(found.stamp()),
+            Some(_) => Err(StoreError::Changed { path: self.path(file) }),
+            None => Err(StoreError::Gone { path: self.path(file) }),
+        });
+        stamps.collect()
+    }
+
+    /// The open file; it must exist.
+    pub(crate) fn handle(&self, file: usize) -> Result<Arc<D::File>, StoreError> {
+        self.handle_or(file, |place| self.disk.open(place, self.access))
+    }
+
+    /// The open file, opened with `open` when it is not open.
+    pub(crate) fn handle_or(
+        &self,
+        file: usize,
+        open: impl FnOnce(&Place) -> io::Result<D::File>,
+    ) -> Result<Arc<D::File>, StoreError> {
+        self.handles.get(file, || {
+            let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
+            let place = self.place_under(&base, file);
+            open(&place).map_err(|error| StoreError::of("open", self.disk.path(&place), error))
+        })
+    }
+
+    /// Gives the base another name; nothing to do when it has it already.
+    pub(crate) fn rename(&self, to: &Place) -> Result<(), StoreError> {
+        let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
+        if *base != *to {
+            self.disk
+                .rename(&base, to)
+                .map_err(|error| StoreError::of("rename to", self.disk.path(to), error))?;
+            *base = to.clone();
+        }
+        Ok(())
+    }
+
+    /// Reads `length` bytes of a file; [`StoreError::Changed`] when it is shorter.
+    pub(crate) fn read(&self, file: usize, offset: u64, length: u32) -> Result<Bytes, StoreError> {
+        let handle = self.handle(file)?;
+        let bytes = handle.read_new(length as usize, offset).map_err(self.failed("read", file))?;
+        if bytes.len() != length as usize {
+            return Err(StoreError::Changed { path: self.path(file) });
+        }
+        Ok(Bytes::from(bytes))
+    }
+
+    /// Fills `buffer` with a chunk; false when its file is missing, too short, no file, or its sectors are bad: all
+    /// of them mean that the chunk is not there.
+    pub(crate) fn read_if_there(&self, chunk: ChunkIndex, buffer: &mut [u8]) -> Result<bool, StoreError> {
+        let span = self.torrent.span(chunk);
+        let read = self.handle(span.file).and_then(|handle| {
+            handle.read_at(buffer, span.offset).map_err(|source| {
+                tracing::warn!(file = %self.entry(span.file).path, error = %source, "unreadable");
+                StoreError::Io { op: "read", path: self.path(span.file), source }
+            })
+        });
+        match read {
+            Ok(read) => Ok(read == buffer.len()),
+            Err(
+                StoreError::Gone { .. } | StoreError::InTheWay { .. } | StoreError::Io { op: "read", .. },
+            ) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
