@@ -47,6 +47,8 @@ pub(crate) struct Neighbour {
     speaks: OnceLock<Speaks>,
     /// Holds every chunk.
     complete: AtomicBool,
+    /// It refused a request for several chunks: it does not know them.
+    one_by_one: AtomicBool,
     /// Original programs serve one connection at a time: no second request before the first is answered.
     pub(crate) turn: Semaphore,
 }
@@ -58,12 +60,29 @@ impl Neighbour {
         if known.is_some() {
             let _ = speaks.set(Speaks::Native);
         }
-        Neighbour { key, url, speaks, complete: AtomicBool::new(false), turn: Semaphore::new(1) }
+        Neighbour {
+            key,
+            url,
+            speaks,
+            complete: AtomicBool::new(false),
+            one_by_one: AtomicBool::new(false),
+            turn: Semaphore::new(1),
+        }
     }
 
     /// What it speaks; the described protocol while that is not known.
     pub(crate) fn speaks(&self) -> Speaks {
         self.speaks.get().copied().unwrap_or(Speaks::Described)
+    }
+
+    /// Whether it may be asked for several chunks in one request.
+    pub(crate) fn takes_several(&self) -> bool {
+        !self.one_by_one.load(Ordering::Relaxed)
+    }
+
+    /// It must be asked for one chunk at a time.
+    pub(crate) fn takes_one_by_one(&self) {
+        self.one_by_one.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -141,6 +160,9 @@ impl Follower {
             self.context.http.exchange(&self.neighbour.url, request, well_known::MAX_BODY, ANSWER).await?;
         let described: Option<WellKnown> = serde_json::from_slice(&answer.body).ok();
         let native = described.filter(|described| answer.status.is_success() && described.is("peer"));
+        if native.as_ref().is_some_and(|native| !native.can(well_known::CAP_CHUNKS)) {
+            self.neighbour.takes_one_by_one();
+        }
         Ok(native.and_then(|described| described.peer))
     }
 

@@ -14,8 +14,9 @@ use crate::fetch::{Fetcher, Wanted};
 use crate::holding::Holding;
 use crate::neighbour::{Neighbour, Speaks};
 
-/// Chunks up to this length go together: a request costs about as much as moving 64 KiB.
-const SMALL: u32 = 64 << 10;
+/// Chunks up to this length go together, where a request would cost more than the bytes. Not the ordinary ones of
+/// 64 KiB and more: each of those is a resource of its own that any cache on the way can keep.
+const SMALL: u32 = 32 << 10;
 /// Bytes asked for in one request of small chunks.
 const TOGETHER: u32 = 1 << 20;
 /// Chunks asked of a described peer in one request: it builds its whole answer in memory.
@@ -65,12 +66,15 @@ impl Flights {
 
     fn grouped(&self, neighbour: &Neighbour, wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
         let described = neighbour.speaks() == Speaks::Described;
+        let together = neighbour.takes_several();
         let mut groups: Vec<(u32, Vec<Wanted>)> = Vec::new();
         for next in wanted {
             let length = self.holding.torrent().span(next.chunk).length;
             match groups.last_mut() {
                 Some((_, group)) if described && group.len() < DESCRIBED_TOGETHER => group.push(next),
-                Some((bytes, group)) if !described && length <= SMALL && *bytes + length <= TOGETHER => {
+                Some((bytes, group))
+                    if together && !described && length <= SMALL && *bytes + length <= TOGETHER =>
+                {
                     *bytes += length;
                     group.push(next);
                 }

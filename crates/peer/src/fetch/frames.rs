@@ -11,12 +11,26 @@ use super::{ANSWER, Fetcher, Wanted, retry_after, transport};
 use crate::http_client::next_frame;
 use crate::neighbour::native_request;
 
+/// What a neighbour makes of a request for several chunks.
+enum Asked {
+    Frames(Incoming),
+    /// It does not know such requests.
+    OneByOne,
+}
+
 impl Fetcher {
     /// `POST /chunk` for several small chunks, answered in frames.
     pub(super) async fn frames(&self, wanted: &[Wanted]) {
         let mut open: Vec<Option<Wanted>> = wanted.iter().copied().map(Some).collect();
         let failure = match self.ask_for_frames(wanted).await {
-            Ok(body) => self.read_frames(body, &mut open).await.err(),
+            Ok(Asked::Frames(body)) => self.read_frames(body, &mut open).await.err(),
+            Ok(Asked::OneByOne) => {
+                self.neighbour.takes_one_by_one();
+                for one in wanted {
+                    self.single(*one, false).await;
+                }
+                return;
+            }
             Err(failure) => Some(failure),
         };
         // What a whole answer left out is not there.
@@ -26,7 +40,7 @@ impl Fetcher {
         }
     }
 
-    async fn ask_for_frames(&self, wanted: &[Wanted]) -> Result<Incoming, Failure> {
+    async fn ask_for_frames(&self, wanted: &[Wanted]) -> Result<Asked, Failure> {
         let hashes = self.hashes(wanted);
         let body = serde_json::to_vec(&hashes).map_err(|_| Failure::Transport)?;
         let request = native_request(&self.context, &self.neighbour.url, CHUNK)
@@ -38,8 +52,11 @@ impl Fetcher {
         let response = self.context.http.send(&self.neighbour.url, request, ANSWER).await;
         let response = response.map_err(|error| transport(&error))?;
         match response.status() {
-            StatusCode::OK => Ok(response.into_body()),
-            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(Failure::Missing),
+            StatusCode::OK => Ok(Asked::Frames(response.into_body())),
+            StatusCode::BAD_REQUEST => Err(Failure::Missing),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                Ok(Asked::OneByOne)
+            }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 Err(Failure::Busy { retry_after: retry_after(response.headers()) })
             }

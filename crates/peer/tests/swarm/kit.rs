@@ -17,7 +17,7 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A torrent and the folder its content lies in.
 pub(crate) struct Source {
-    pub(crate) folder: TempDir,
+    folder: TempDir,
     pub(crate) path: PathBuf,
     pub(crate) torrent: Arc<Torrent>,
 }
@@ -65,17 +65,17 @@ impl Source {
     /// One that sends at most so many bytes a second.
     pub(crate) async fn seed_with(&self, limit_up: Option<u64>) -> (Peer, Sharing) {
         let peer = start_with(limit_up).await;
-        let sharing = peer.add(self.job(self.folder.path(), &[])).await.unwrap();
+        let sharing = peer.add(self.job(self.folder.path())).await.unwrap();
         within(sharing.completed()).await.unwrap();
         (peer, sharing)
     }
 
-    pub(crate) fn job(&self, dir: &Path, peers: &[&Peer]) -> Job {
+    fn job(&self, dir: &Path) -> Job {
         Job {
             torrent: self.torrent.clone(),
             content: Content::Dir(dir.to_owned()),
             trackers: Vec::new(),
-            peers: peers.iter().map(|peer| peer.url().clone()).collect(),
+            peers: Vec::new(),
             order: Order::RarestFirst,
         }
     }
@@ -83,16 +83,20 @@ impl Source {
 
 /// A peer that gets a torrent into a folder of its own.
 pub(crate) struct Leecher {
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
     pub(crate) peer: Peer,
     pub(crate) sharing: Sharing,
 }
 
 impl Leecher {
     pub(crate) async fn start(source: &Source, known: &[&Peer]) -> Self {
+        Self::start_with(source, known.iter().map(|peer| peer.url().clone()).collect()).await
+    }
+
+    pub(crate) async fn start_with(source: &Source, known: Vec<BaseUrl>) -> Self {
         let (folder, peer) = (tempfile::tempdir().unwrap(), start().await);
-        let sharing = peer.add(source.job(folder.path(), known)).await.unwrap();
-        Leecher { folder, peer, sharing }
+        let sharing = peer.add(Job { peers: known, ..source.job(folder.path()) }).await.unwrap();
+        Leecher { _folder: folder, peer, sharing }
     }
 
     pub(crate) async fn completed(&self) -> Result<Completed, DownloadError> {
@@ -100,11 +104,11 @@ impl Leecher {
     }
 }
 
-pub(crate) async fn start() -> Peer {
+async fn start() -> Peer {
     start_with(None).await
 }
 
-pub(crate) async fn start_with(limit_up: Option<u64>) -> Peer {
+async fn start_with(limit_up: Option<u64>) -> Peer {
     let config = Config {
         bind: LOOPBACK,
         port: 0,
@@ -124,16 +128,38 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("nothing came of it in time")
 }
 
-/// The bytes of an HTTP answer to `GET path`.
-pub(crate) async fn get(url: &BaseUrl, path: &str) -> (u16, Vec<u8>) {
+/// An HTTP answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header; empty when it is not there.
+    pub(crate) fn header(&self, name: &str) -> String {
+        let values = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut found = values.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.next().map(|(_, value)| value.to_owned()).unwrap_or_default()
+    }
+}
+
+/// Sends these very bytes, which ask for the connection to be closed, and reads the answer.
+pub(crate) async fn exchange(url: &BaseUrl, request: &[u8]) -> Answer {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let address = url.address().to_string();
-    let mut stream = within(tokio::net::TcpStream::connect(&address)).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut stream = within(tokio::net::TcpStream::connect(url.address().to_string())).await.unwrap();
+    stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     within(stream.read_to_end(&mut answer)).await.unwrap();
     let head_end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
-    (status, answer.split_off(head_end + 4))
+    let body = answer.split_off(head_end + 4);
+    let head = String::from_utf8(answer).unwrap();
+    Answer { status: head[9..12].parse().unwrap(), head, body }
+}
+
+/// `GET path`.
+pub(crate) async fn get(url: &BaseUrl, path: &str) -> Answer {
+    let address = url.address();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    exchange(url, request.as_bytes()).await
 }

@@ -1,6 +1,6 @@
 //! From one to another, in every awkward size.
 
-use crate::kit::{Leecher, Source, bytes};
+use crate::kit::{Leecher, Source, bytes, get};
 
 async fn arrives(source: &Source) {
     let (seed, _sharing) = source.seed().await;
@@ -42,8 +42,7 @@ async fn a_file_of_equal_chunks_arrives_with_one_of_them_fetched() {
     let completed = leecher.completed().await.unwrap();
     same(&source.path, &completed.path);
     drop(sharing);
-    let (_, metrics) = crate::kit::get(seed.url(), "/metrics").await;
-    let metrics = String::from_utf8(metrics).unwrap();
+    let metrics = String::from_utf8(get(seed.url(), "/metrics").await.body).unwrap();
     assert!(metrics.contains("http_torrent_uploaded_bytes_total 16384"), "{metrics}");
 }
 

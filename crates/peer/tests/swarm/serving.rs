@@ -1,0 +1,183 @@
+//! What a peer answers to curl, caches, players and programs written from the described protocol.
+
+use std::fmt::Write as _;
+
+use base64::Engine;
+use peer::Peer;
+use protocol::ChunkIndex;
+use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, Gains, chunk_path, have_path};
+
+use crate::kit::{Answer, Leecher, Source, bytes, exchange, get};
+
+const CHUNK: usize = 16 << 10;
+
+async fn seeded(length: usize) -> (Source, Peer, Vec<u8>) {
+    let content = bytes(length);
+    let source = Source::file(&content);
+    let (seed, _) = source.seed().await;
+    (source, seed, content)
+}
+
+async fn with(peer: &Peer, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}",
+        peer.url().address()
+    );
+    if !body.is_empty() {
+        let _ = write!(head, "Content-Length: {}\r\n", body.len());
+    }
+    head.push_str("\r\n");
+    exchange(peer.url(), &[head.as_bytes(), body].concat()).await
+}
+
+#[tokio::test]
+async fn a_chunk_is_an_immutable_resource() {
+    let (source, seed, content) = seeded(CHUNK + 100).await;
+    let hash = source.torrent.chunk_hash(ChunkIndex::new(0));
+    let path = chunk_path(&hash);
+    let whole = with(&seed, "GET", &path, "", b"").await;
+    assert_eq!((whole.status, whole.body.as_slice()), (200, &content[..CHUNK]));
+    assert_eq!(whole.header("content-type"), "application/octet-stream");
+    assert_eq!(whole.header("content-length"), CHUNK.to_string());
+    assert_eq!(whole.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(whole.header("etag"), format!("\"{hash}\""));
+    let head = with(&seed, "HEAD", &path, "", b"").await;
+    assert_eq!((head.status, head.body.len(), head.header("content-length")), (200, 0, CHUNK.to_string()));
+    let part = with(&seed, "GET", &path, "Range: bytes=10-19\r\n", b"").await;
+    assert_eq!((part.status, part.body.as_slice()), (206, &content[10..20]));
+    assert_eq!(part.header("content-range"), format!("bytes 10-19/{CHUNK}"));
+    let past = with(&seed, "GET", &path, "Range: bytes=999999-\r\n", b"").await;
+    assert_eq!((past.status, past.header("content-range")), (416, format!("bytes */{CHUNK}")));
+    let known = with(&seed, "GET", &path, &format!("If-None-Match: \"{hash}\"\r\n"), b"").await;
+    assert_eq!((known.status, known.body.len()), (304, 0));
+}
+
+#[tokio::test]
+async fn a04_a_hash_in_another_form_is_refused_and_an_unknown_one_not_found() {
+    let (source, seed, _) = seeded(CHUNK).await;
+    let hash = source.torrent.chunk_hash(ChunkIndex::new(0)).to_string();
+    for path in
+        [format!("/chunk/{}", hash.to_uppercase()), format!("/chunk/{}", &hash[1..]), "/chunk/..".to_owned()]
+    {
+        let answer = with(&seed, "GET", &path, "", b"").await;
+        assert_eq!(
+            (answer.status, answer.header("content-type").as_str()),
+            (400, "application/problem+json"),
+            "{path}"
+        );
+    }
+    assert_eq!(get(seed.url(), &format!("/chunk/{}", "0".repeat(64))).await.status, 404);
+}
+
+#[tokio::test]
+async fn the_described_post_answers_in_request_order_with_what_it_has() {
+    let (source, seed, content) = seeded(2 * CHUNK + 1).await;
+    let hash = |at| source.torrent.chunk_hash(ChunkIndex::new(at)).to_string();
+    let asked = format!(r#"["{}","unknown","{}"]"#, hash(2), hash(0));
+    let answer = with(&seed, "POST", "/chunk", "", asked.as_bytes()).await;
+    let encode = |part: &[u8]| base64::engine::general_purpose::STANDARD.encode(part);
+    let wanted = format!(
+        r#"[{{"hash":"{}","content":"{}"}},{{"hash":"{}","content":"{}"}}]"#,
+        hash(2),
+        encode(&content[2 * CHUNK..]),
+        hash(0),
+        encode(&content[..CHUNK])
+    );
+    assert_eq!((answer.status, String::from_utf8(answer.body).unwrap()), (200, wanted));
+    for (body, status) in [("[\"unknown\"]", 400), ("{}", 400), ("[1]", 400), ("nonsense", 400), ("[]", 200)]
+    {
+        assert_eq!(with(&seed, "POST", "/chunk", "", body.as_bytes()).await.status, status, "{body}");
+    }
+    let many = serde_json::to_vec(&vec!["x"; 1025]).unwrap();
+    assert_eq!(with(&seed, "POST", "/chunk", "", &many).await.status, 400);
+    assert_eq!(get(seed.url(), "/ping").await.body, b"pong");
+}
+
+#[tokio::test]
+async fn several_chunks_come_in_frames() {
+    let (source, seed, content) = seeded(2 * CHUNK + 5).await;
+    let hash = |at| source.torrent.chunk_hash(ChunkIndex::new(at)).to_string();
+    let asked = format!(r#"["{}","{}","{}"]"#, hash(1), "0".repeat(64), hash(2));
+    let accept = format!("Accept: {CHUNKS_MEDIA_TYPE}\r\n");
+    let answer = with(&seed, "POST", "/chunk", &accept, asked.as_bytes()).await;
+    let mut wanted = FrameHeader { position: 0, length: 16 << 10 }.to_bytes().to_vec();
+    wanted.extend_from_slice(&content[CHUNK..2 * CHUNK]);
+    wanted.extend_from_slice(&FrameHeader { position: 2, length: 5 }.to_bytes());
+    wanted.extend_from_slice(&content[2 * CHUNK..]);
+    assert_eq!((answer.status, answer.header("content-type")), (200, CHUNKS_MEDIA_TYPE.to_owned()));
+    assert_eq!(answer.body, wanted);
+}
+
+#[tokio::test]
+async fn what_a_peer_has_is_a_bitmap_and_then_news() {
+    let source = Source::file(&bytes(3 * CHUNK));
+    let path = have_path(source.torrent.id());
+    let lonely = Leecher::start_with(&source, Vec::new()).await;
+    let nothing = get(lonely.peer.url(), &path).await;
+    assert_eq!((nothing.body.as_slice(), nothing.header("ht-have-seq").as_str()), (&[0][..], "0"));
+    // A chunk takes this seed a third of a second, so the question waits before it is answered.
+    let (seed, _) = source.seed_with(Some(48 << 10)).await;
+    let other = Leecher::start_with(&source, vec![seed.url().clone()]).await;
+    let news = get(other.peer.url(), &format!("{path}?since=0&wait=30")).await;
+    let news: Gains = serde_json::from_slice(&news.body).unwrap();
+    assert!(news.seq > 0 && !news.gained.is_empty(), "{news:?}");
+    other.completed().await.unwrap();
+    assert_eq!(get(other.peer.url(), &path).await.body, [0b1110_0000]);
+    let told = get(other.peer.url(), &format!("{path}?since=0")).await;
+    assert_eq!(String::from_utf8(told.body).unwrap(), r#"{"seq":3,"gained":[[0,2]]}"#);
+    assert_eq!(get(other.peer.url(), &format!("{path}?since=99")).await.status, 410);
+}
+
+#[tokio::test]
+async fn a_file_is_there_for_curl_and_players() {
+    let (source, seed, content) = seeded(3 * CHUNK + 7).await;
+    let path = format!("/file/{}", source.torrent.id());
+    let whole = get(seed.url(), &path).await;
+    assert_eq!((whole.status, whole.body == content), (200, true));
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    let (first, last) = (CHUNK - 3, 2 * CHUNK + 3);
+    let part = with(&seed, "GET", &path, &format!("Range: bytes={first}-{last}\r\n"), b"").await;
+    assert_eq!((part.status, part.body == content[first..=last]), (206, true));
+    let many = format!("Range: bytes={}\r\n", vec!["0-1"; 1000].join(","));
+    let a30 = with(&seed, "GET", &path, &many, b"").await;
+    assert_eq!((a30.status, a30.body.len()), (200, content.len()));
+}
+
+#[tokio::test]
+async fn a31_a_folder_serves_its_listed_files_and_nothing_else() {
+    let source = Source::made(|folder| {
+        std::fs::write(folder.join("secret"), "outside").unwrap();
+        let top = folder.join("top");
+        std::fs::create_dir_all(top.join("a")).unwrap();
+        std::fs::write(top.join("a/<b> &c"), "inside").unwrap();
+        top
+    });
+    let (seed, _) = source.seed().await;
+    let root = format!("/file/{}", source.torrent.id());
+    let list = String::from_utf8(get(seed.url(), &root).await.body).unwrap();
+    assert!(list.contains("a/&lt;b&gt; &amp;c") && !list.contains("<b>"), "{list}");
+    assert_eq!(get(seed.url(), &format!("{root}/a/%3Cb%3E%20%26c")).await.body, b"inside");
+    for path in [
+        "/../secret",
+        "/a/../../secret",
+        "/%2e%2e/secret",
+        "/%2e%2e%2fsecret",
+        "/%252e%252e/secret",
+        "//etc/passwd",
+        "/a",
+        "/a/",
+        "/a//%3Cb%3E%20%26c",
+        "/./a/%3Cb%3E%20%26c",
+        "/..%5csecret",
+        "/%00",
+        "/a/%3Cb%3E%20%26c/",
+        "/etc/passwd",
+    ] {
+        let answer = get(seed.url(), &format!("{root}{path}")).await;
+        assert!(answer.status == 404 || answer.status == 400, "{path}: {}", answer.status);
+        assert!(!answer.body.windows(7).any(|part| part == b"outside"), "{path}");
+    }
+    for path in ["/file/../../etc/passwd", "/file/x/../../etc/passwd", "/etc/passwd", "/torrent/../secret"] {
+        assert_ne!(get(seed.url(), path).await.status, 200, "{path}");
+    }
+}

@@ -1,0 +1,80 @@
+//! A peer that is not ours: answers each request with whatever bytes its story wants, and counts what it was asked.
+
+use std::sync::{Arc, Mutex};
+
+use protocol::{BaseUrl, HostPort};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A whole HTTP answer.
+pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// What a native peer says of itself.
+pub(crate) fn native() -> Vec<u8> {
+    let about =
+        r#"{"version":1,"peer":"000102030405060708090a0b0c0d0e0f","roles":["peer"],"caps":[],"limits":{}}"#;
+    answer("200 OK", "", about.as_bytes())
+}
+
+/// A running stranger.
+pub(crate) struct Stranger {
+    pub(crate) url: BaseUrl,
+    asked: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Stranger {
+    /// Answers the request line (`GET /path`) and head with what `reply` gives.
+    pub(crate) async fn start(reply: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = BaseUrl::http(HostPort::from(listener.local_addr().unwrap()));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (reply, log) = (Arc::new(reply), asked.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (reply, log) = (reply.clone(), log.clone());
+                tokio::spawn(async move { serve(stream, &*reply, &log).await });
+            }
+        });
+        Stranger { url, asked, task }
+    }
+
+    /// Requests whose line starts with this.
+    pub(crate) fn count(&self, start: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|line| line.starts_with(start)).count()
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    reply: &(impl Fn(&str, &str) -> Vec<u8> + ?Sized),
+    log: &Mutex<Vec<String>>,
+) {
+    let mut read = Vec::new();
+    loop {
+        while let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&read[..end]).into_owned();
+            read.drain(..end + 4);
+            let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+            log.lock().unwrap().push(line.clone());
+            if stream.write_all(&reply(&line, &head)).await.is_err() {
+                return;
+            }
+        }
+        match stream.read_buf(&mut read).await {
+            Ok(1..) => {}
+            _ => return,
+        }
+    }
+}
