@@ -142,9 +142,12 @@ mod tests {
 
     /// A body of `count` parts of `size` bytes, one a second.
     fn dripping(count: usize, size: usize) -> Body {
-        Body::from_stream(stream::unfold(0, move |sent| async move {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            (sent < count).then(|| (Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; size])), sent + 1))
+        let second = Duration::from_secs(1);
+        let ticks = tokio::time::interval_at(Instant::now() + second, second);
+        Body::from_stream(stream::unfold((0, ticks), move |(sent, mut ticks)| async move {
+            ticks.tick().await;
+            (sent < count)
+                .then(|| (Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; size])), (sent + 1, ticks)))
         }))
     }
 
