@@ -1,2 +1,85 @@
-//! The command line.
-fn main() {}
+//! The binary `http-torrent`: from words on a command line to the crates that do the work.
+//!
+//! `args` and `config_file` read what was asked for, `command` does it, `output` says what became of it.
+
+mod addresses;
+mod args;
+mod command;
+mod config_file;
+mod duration;
+mod event;
+mod exit_code;
+mod failure;
+mod following;
+mod hashing;
+mod hope;
+mod logging;
+mod output;
+mod progress_line;
+mod shell_quote;
+mod signals;
+mod size;
+mod swarm_member;
+mod torrent_file;
+mod totals;
+
+use std::ffi::OsString;
+use std::process;
+
+use clap::error::ErrorKind;
+
+use crate::args::NotParsed;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::output::{Output, Voice};
+
+/// Chunks come and go on many threads; it returns such memory sooner and with less locking than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> process::ExitCode {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let cli = match args::parse(&line) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(error, &line).into(),
+    };
+    let (json, quiet) = (cli.global.json, cli.global.quiet);
+    let output = Output::new(Voice { json, quiet });
+    logging::start(&output, cli.global.verbose, quiet);
+    match cli.command.run(&cli.global, &output) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Says what is wrong with the line or the configuration; help and version end here, too.
+fn not_parsed(error: NotParsed, line: &[OsString]) -> ExitCode {
+    let output = Output::new(Voice { json: args::wants_json(line), quiet: false });
+    let failure = match error {
+        NotParsed::Config(error) => {
+            Failure::usage(format!("--config: {error}"), "correct the file; keys are named as flags")
+        }
+        NotParsed::Line(error) if !error.use_stderr() => {
+            // To a reader who went away nothing can be said.
+            let _ = error.print();
+            return ExitCode::Ok;
+        }
+        NotParsed::Line(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            return ExitCode::Usage;
+        }
+        NotParsed::Line(error) => {
+            let text = error.to_string();
+            let cause = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Failure::usage(
+                cause,
+                "http-torrent --help, or http-torrent COMMAND --help, lists what can be given",
+            )
+        }
+    };
+    output.failure(&failure);
+    failure.exit
+}

@@ -1,0 +1,68 @@
+//! The commands, one a file: its flags and what it does.
+
+mod client;
+mod completions;
+mod get;
+mod man;
+mod share;
+mod torrentify;
+mod tracker;
+mod verify;
+
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use crate::args::Global;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// One of the commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Share(share::Share),
+    Get(get::Get),
+    Torrentify(torrentify::Torrentify),
+    Verify(verify::Verify),
+    Tracker(tracker::Tracker),
+    Client(client::Client),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Most threads that wait for the disk: eight uploads, eight downloads and some hashing keep a disk busy.
+const MAX_BLOCKING_THREADS: usize = 32;
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
+        match self {
+            Command::Torrentify(command) => command.run(output),
+            Command::Verify(command) => command.run(output),
+            Command::Completions(command) => Ok(command.run(output)),
+            Command::Man(command) => command.run(output),
+            Command::Share(command) => on_runtime(command.run(global, output)),
+            Command::Get(command) => on_runtime(command.run(global, output)),
+            Command::Tracker(command) => on_runtime(command.run(global, output)),
+            Command::Client(command) => on_runtime(command.run(global, output)),
+        }
+    }
+}
+
+/// After a command's end its threads get this long; one may still be hashing a file that nobody waits for.
+const LAST_WORK: Duration = Duration::from_millis(500);
+
+fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Two at least: a worker that waits for a lock must not stop the accept loop.
+        .worker_threads(cores.max(2))
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
+    let ended = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST_WORK);
+    ended
+}

@@ -1,0 +1,170 @@
+//! `share`: one command that makes a file or folder available, with a tracker of its own.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::tracker::{PublishRefusal, Tracker, TrackerConfig};
+use clap::Args;
+use peer::{Content, Job, Order, Peer};
+use protocol::torrent::Shape;
+use protocol::{BaseUrl, HashAlgorithm, Link, Torrent};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::tracker::{listen, start};
+use crate::args::{Global, Network};
+use crate::event::Event;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::shell_quote::shell_quoted;
+use crate::signals::{or_interrupted, stop_on_signals};
+use crate::swarm_member::{self, each_once};
+use crate::{addresses, following, hashing};
+
+/// The tracker's port unless another is given: the described programs' default.
+const DEFAULT_PORT: u16 = 5000;
+
+/// Make a file or folder available: prints the link, and how to fetch it
+#[derive(Debug, Args)]
+pub(crate) struct Share {
+    /// The file or folder
+    path: PathBuf,
+    /// The tracker's port, which stands in the link [default: 5000, or any if that is taken]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// The peer's port; 0 for any that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    peer_port: u16,
+    /// The page's port. Accepted for the metrics page to come, without effect now
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    page_port: u16,
+    /// The page's address. Accepted for the metrics page to come, without effect now
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    page_bind: IpAddr,
+    #[command(flatten)]
+    network: Network,
+}
+
+impl Share {
+    pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
+        let stop = stop_on_signals()?;
+        let (listener, url) = self.tracker_listener(global).await?;
+        let described = self.describe(output, url.clone());
+        let (torrent, content) = or_interrupted(&stop, described).await??;
+
+        let source = addresses::source_address(global.bind);
+        let tracker =
+            Tracker::new(TrackerConfig { source, seed: rand::random(), ..TrackerConfig::default() });
+        tracker.publish(Torrent::clone(&torrent)).map_err(cannot_publish)?;
+        // Ends after the peer has left it.
+        let tracker_stop = CancellationToken::new();
+        let serving = start(output, tracker, listener, &url, tracker_stop.clone());
+        let peer = swarm_member::start(output, global, &self.network, self.peer_port).await?;
+        let shared = self.share(output, &peer, torrent, content, url, &stop).await;
+        swarm_member::stop(output, &peer).await;
+        tracker_stop.cancel();
+        serving.await.map_err(Failure::failed)??;
+        shared
+    }
+
+    /// On the port asked for; without one, on the default port or any.
+    async fn tracker_listener(&self, global: &Global) -> Result<(TcpListener, BaseUrl), Failure> {
+        let advertise = self.network.advertise.as_ref();
+        match self.port {
+            Some(port) => listen(global, advertise, port).await,
+            None => match listen(global, advertise, DEFAULT_PORT).await {
+                Ok(listening) => Ok(listening),
+                Err(_) => listen(global, advertise, 0).await,
+            },
+        }
+    }
+
+    /// Reads and hashes the content, on a thread that may wait for the disk.
+    async fn describe(
+        &self,
+        output: &Output,
+        tracker: BaseUrl,
+    ) -> Result<(Arc<Torrent>, store::Complete), Failure> {
+        let (output, path) = (output.clone(), self.path.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let (torrent, source) =
+                hashing::torrentify(&output, &path, HashAlgorithm::Blake3, None, tracker)?;
+            let torrent = Arc::new(torrent);
+            Ok((Arc::clone(&torrent), store::Complete::of_torrentified(torrent, source)))
+        });
+        reading.await.map_err(Failure::failed)?
+    }
+
+    async fn share(
+        &self,
+        output: &Output,
+        peer: &Peer,
+        torrent: Arc<Torrent>,
+        content: store::Complete,
+        tracker: BaseUrl,
+        stop: &CancellationToken,
+    ) -> Result<ExitCode, Failure> {
+        let job = Job {
+            torrent: Arc::clone(&torrent),
+            content: Content::Source(content),
+            trackers: each_once([tracker.clone()], &self.network.tracker),
+            peers: self.network.peer.clone(),
+            order: Order::RarestFirst,
+        };
+        let sharings = [or_interrupted(stop, peer.add(job)).await??];
+        let mut link = Link::new(tracker, torrent.id());
+        link.more_trackers.clone_from(&self.network.tracker);
+        tell(output, &link, &torrent, peer.url());
+        let outcome = or_interrupted(stop, following::until_complete(output, &sharings)).await?;
+        let seeding = following::while_seeding(output, &sharings, |_| false);
+        let _ = or_interrupted(stop, seeding).await;
+        Ok(outcome.exit)
+    }
+}
+
+fn cannot_publish(refusal: PublishRefusal) -> Failure {
+    Failure::failed(format!("the tracker does not take the torrent: {refusal}"))
+}
+
+/// Three lines: the link, how to fetch it with this program, and without.
+fn tell(output: &Output, link: &Link, torrent: &Torrent, peer: &BaseUrl) {
+    let (file_url, curl) = match torrent.layout().shape() {
+        Shape::File => {
+            let url = peer.join(&format!("/file/{}", torrent.id()));
+            let curl = format!("curl -o {} {}", shell_quoted(torrent.name().as_str()), shell_word(&url));
+            (url, curl)
+        }
+        Shape::Folder => {
+            let url = peer.join(&format!("/file/{}/", torrent.id()));
+            let curl = format!("curl {}", shell_word(&url));
+            (url, curl)
+        }
+    };
+    let link = link.to_string();
+    output.event(&Event::Link { link: link.clone(), torrent_id: torrent.id(), file_url: Some(&file_url) });
+    output.result(&link);
+    output.result(&format!("http-torrent get {}", shell_word(&link)));
+    output.result(&curl);
+}
+
+/// A URL, quoted only where a shell would see more in it.
+fn shell_word(url: &str) -> String {
+    let plain = url.bytes().all(|c| c.is_ascii_alphanumeric() || b":/.-_~%=".contains(&c));
+    if plain { url.to_owned() } else { shell_quoted(url) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(shell_word("http://127.0.0.1:5000/torrent/ab"), "http://127.0.0.1:5000/torrent/ab");
+        assert_eq!(
+            shell_word("http://[::1]:1/torrent/ab?tr=a:1&tr=b:2"),
+            "'http://[::1]:1/torrent/ab?tr=a:1&tr=b:2'"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! `verify`: which chunks of a content are missing or wrong.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use protocol::torrent::FileEntry;
+use protocol::{ChunkIndex, ChunkSet, Torrent};
+use store::StoreError;
+
+use crate::event::Event;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::hashing;
+use crate::output::Output;
+use crate::size::human_bytes;
+use crate::torrent_file;
+
+/// Most lines about runs of chunks, and about files; `--json` has all.
+const MAX_LINES: usize = 20;
+
+/// Say which chunks of a file or folder are missing or wrong; exit code 4 if any
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Its description
+    torrent: PathBuf,
+    /// Where the file or folder lies
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+impl Verify {
+    pub(super) fn run(self, output: &Output) -> Result<ExitCode, Failure> {
+        let torrent = torrent_file::read(&self.torrent)?;
+        let good = hashing::with_progress(output, "verifying", Some(torrent.size()), |progress| {
+            store::verify(&torrent, &self.dir, progress)
+        });
+        let good = match good {
+            // No chunk speaks for an empty file.
+            Err(error @ StoreError::Gone { .. }) if self.dir.is_dir() => {
+                return Err(Failure::integrity(error, "fetch it again into another folder"));
+            }
+            good => good?,
+        };
+        let found = Found::new(&torrent, &good);
+        found.tell(output, &torrent, &good)
+    }
+}
+
+/// What is not as it should be.
+struct Found<'a> {
+    /// First and last of each run, both inside.
+    bad: Vec<(u32, u32)>,
+    /// With the number of its bad chunks.
+    files: Vec<(&'a FileEntry, u32)>,
+}
+
+impl<'a> Found<'a> {
+    fn new(torrent: &'a Torrent, good: &ChunkSet) -> Self {
+        let bad = good.inverted().runs().into_iter().map(|(first, last)| (first.get(), last.get())).collect();
+        let bad_chunks = |file: &FileEntry| {
+            let chunks = file.first_chunk..file.first_chunk + file.chunk_count;
+            chunks.filter(|chunk| !good.contains(ChunkIndex::new(*chunk))).count()
+        };
+        let files = torrent.layout().files().iter().filter_map(|file| {
+            let bad = u32::try_from(bad_chunks(file)).unwrap_or(u32::MAX);
+            (bad > 0).then_some((file, bad))
+        });
+        Found { bad, files: files.collect() }
+    }
+
+    fn tell(&self, output: &Output, torrent: &Torrent, good: &ChunkSet) -> Result<ExitCode, Failure> {
+        let files: Vec<&str> = self.files.iter().map(|(file, _)| file.path.as_str()).collect();
+        output.event(&Event::Verified { chunks: torrent.chunk_count(), bad: self.bad.clone(), files });
+        if self.bad.is_empty() {
+            let size = human_bytes(torrent.size());
+            output.result(&format!("{}: all {} chunks are right ({size})", torrent.name(), good.len()));
+            return Ok(ExitCode::Ok);
+        }
+        tell_some(
+            output,
+            self.bad.iter().map(|(first, last)| match last - first {
+                0 => format!("chunk {first} is missing or wrong"),
+                _ => format!("chunks {first} to {last} are missing or wrong"),
+            }),
+        );
+        tell_some(
+            output,
+            self.files.iter().map(|(file, bad)| {
+                format!("{}: {bad} of {} chunks are missing or wrong", file.path, file.chunk_count)
+            }),
+        );
+        let bad = good.len() - good.count();
+        let cause = format!("{}: {bad} of {} chunks are missing or wrong", torrent.name(), good.len());
+        Err(Failure::integrity(cause, "fetch it again into another folder"))
+    }
+}
+
+fn tell_some(output: &Output, lines: impl ExactSizeIterator<Item = String>) {
+    let more = lines.len().saturating_sub(MAX_LINES);
+    for line in lines.take(MAX_LINES) {
+        output.result(&line);
+    }
+    if more > 0 {
+        output.result(&format!("… and {more} more"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Reading all of a content with a progress line: torrentify, share and verify.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use protocol::torrent::ChunkSize;
+use protocol::{BaseUrl, HashAlgorithm, Torrent};
+use store::{Source, TorrentifyOptions};
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress_line::{ProgressLine, reading};
+
+/// The line is redrawn this often.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// Calls `read` with something to tell its progress to, in bytes gone through since it last did.
+pub(crate) fn with_progress<T>(
+    output: &Output,
+    verb: &str,
+    total: Option<u64>,
+    read: impl FnOnce(&(dyn Fn(u64) + Sync)) -> T,
+) -> T {
+    let line = ProgressLine::new(output);
+    let started = Instant::now();
+    let (bytes, drawn) = (AtomicU64::new(0), Mutex::new(started));
+    read(&|more| {
+        let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
+        // One thread draws; the others go on reading.
+        let Ok(mut drawn) = drawn.try_lock() else { return };
+        if drawn.elapsed() >= REDRAW {
+            *drawn = Instant::now();
+            line.show(reading(verb, bytes, total, started.elapsed()));
+        }
+    })
+}
+
+/// Describes a file or folder; the second part remembers what its files were when they were read.
+pub(crate) fn torrentify(
+    output: &Output,
+    path: &Path,
+    algorithm: HashAlgorithm,
+    chunk_size: Option<ChunkSize>,
+    tracker: BaseUrl,
+) -> Result<(Torrent, Source), Failure> {
+    let total = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    let options = TorrentifyOptions { algorithm, chunk_size, tracker: Some(tracker) };
+    Ok(with_progress(output, "hashing", total, |progress| store::torrentify_source(path, options, progress))?)
+}

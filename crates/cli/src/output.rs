@@ -1,0 +1,99 @@
+//! Everything the process says: results on stdout, remarks on stderr, events with `--json`.
+//!
+//! The only place that writes to the terminal. What strangers named is escaped here, once, for every line (threat
+//! A2), and a reader who went away (`| head`) neither panics nor stops a transfer.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use protocol::Printable;
+
+use crate::event::Event;
+use crate::failure::Failure;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Voice {
+    /// Events on stdout, people's text on stderr.
+    pub(crate) json: bool,
+    /// No remarks.
+    pub(crate) quiet: bool,
+}
+
+/// A handle to the process's voice; clones speak through the same terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    voice: Voice,
+    lines: Arc<MultiProgress>,
+}
+
+impl Output {
+    /// A voice on this process's stdout and stderr.
+    pub(crate) fn new(voice: Voice) -> Self {
+        // Draws on a terminal only.
+        let target = if voice.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        Output { voice, lines: Arc::new(MultiProgress::with_draw_target(target)) }
+    }
+
+    /// The lines that are redrawn at the bottom of a terminal.
+    pub(crate) fn lines(&self) -> &MultiProgress {
+        &self.lines
+    }
+
+    /// What was asked for: on stdout, or with `--json` (whose events say it) among the remarks.
+    pub(crate) fn result(&self, line: &str) {
+        if self.voice.json {
+            self.remark(line);
+        } else {
+            self.write(&mut io::stdout(), &format!("{}\n", Printable(line)));
+        }
+    }
+
+    /// A remark on stderr; none with `-q`.
+    pub(crate) fn remark(&self, line: &str) {
+        if !self.voice.quiet {
+            self.write(&mut io::stderr(), &format!("{}\n", Printable(line)));
+        }
+    }
+
+    /// An event, with `--json`.
+    pub(crate) fn event(&self, event: &Event<'_>) {
+        if self.voice.json
+            && let Ok(line) = serde_json::to_string(event)
+        {
+            self.write(&mut io::stdout(), &(line + "\n"));
+        }
+    }
+
+    /// Why it does not go on: two lines on stderr, and an event with `--json`.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let text = format!("error: {}\nnext: {}\n", Printable(&failure.cause), Printable(&failure.next));
+        self.write(&mut io::stderr(), &text);
+        self.event(&Event::Error {
+            code: failure.exit.number(),
+            kind: failure.kind,
+            cause: &failure.cause,
+            next: &failure.next,
+        });
+    }
+
+    /// A document of our own making (completions, a manual page) on stdout, as it is.
+    pub(crate) fn document(&self, text: &str) {
+        self.write(&mut io::stdout(), text);
+    }
+
+    /// Lines of the log, whose texts may hold anything.
+    pub(crate) fn log(&self, text: &str) {
+        for line in text.lines() {
+            self.write(&mut io::stderr(), &format!("{}\n", Printable(line)));
+        }
+    }
+
+    /// Nothing can be said about a stream that cannot be written to, so a failure ends here.
+    fn write(&self, stream: &mut dyn Write, text: &str) {
+        self.lines.suspend(|| {
+            let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+        });
+    }
+}
