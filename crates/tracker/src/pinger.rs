@@ -63,3 +63,63 @@ async fn is_alive(tracker: &Tracker, ping: &PingDue) -> bool {
     let answer = dial::get(address, tracker.source(), &ping.address, PING, MAX_PONG).await;
     answer.is_some_and(|bytes| bytes.windows(PONG.len()).any(|word| word == PONG.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use protocol::HostPort;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::TrackerConfig;
+    use crate::resolver::Resolver;
+
+    const FAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// A tracker for whom every name means one address first and another ever after, and how often it looked.
+    fn rebinding(first: IpAddr, then: IpAddr) -> (Tracker, Arc<AtomicUsize>) {
+        let looked = Arc::new(AtomicUsize::new(0));
+        let count = looked.clone();
+        let resolver = Resolver::new(move |_| {
+            let address = if count.fetch_add(1, Ordering::SeqCst) == 0 { first } else { then };
+            Box::pin(async move { Ok(vec![address]) })
+        });
+        (Tracker::with_resolver(TrackerConfig::default(), resolver), looked)
+    }
+
+    /// Whether a listener here is dialled when a name that was announced from `source` is pinged.
+    async fn is_dialled(source: IpAddr) -> bool {
+        let canary = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = canary.local_addr().unwrap().port();
+        let (tracker, looked) = rebinding(source, HERE);
+        let address: HostPort = format!("rebinding.example:{port}").parse().unwrap();
+        assert!(tracker.filter().addresses(source, address.host()).await.is_ok(), "as it announced");
+        let announcer = tracker.with(|registry, _, now| {
+            let hash = protocol::api::tracker::OpaqueHash::new("a").unwrap();
+            registry.announce_chunks(now, &address, source, &[hash]).unwrap();
+            registry.pings_due(now + Duration::from_secs(5), 1)[0].announcer
+        });
+        let ping = PingDue { announcer, address, source };
+        let dialled = tokio::select! {
+            _ = is_alive(&tracker, &ping) => false,
+            accepted = canary.accept() => {
+                let mut stream = accepted.unwrap().0;
+                let _ = stream.read(&mut [0; 64]).await;
+                let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\npong").await;
+                true
+            }
+        };
+        assert_eq!(looked.load(Ordering::SeqCst), 2, "the name was asked again");
+        dialled
+    }
+
+    #[tokio::test]
+    async fn a05_a_name_that_means_another_address_by_now_is_not_dialled() {
+        assert!(is_dialled(HERE).await, "the control: both times the address it came from");
+        assert!(!is_dialled(FAR).await, "announced from afar, and now it means this machine");
+    }
+}

@@ -43,10 +43,10 @@ impl Server {
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         for header in headers {
-            request += &format!("{header}\r\n");
+            request.extend([header, "\r\n"]);
         }
         if !body.is_empty() {
-            request += &format!("Content-Length: {}\r\n", body.len());
+            request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
         }
         self.raw(format!("{request}\r\n{body}").as_bytes()).await
     }
