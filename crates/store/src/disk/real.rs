@@ -1,16 +1,17 @@
 //! The disk itself, beneath one output folder, following no link (threat A1, CVE-2023-43619).
 //!
-//! Every component is opened by itself, `O_NOFOLLOW`, relative to the one before. `openat2` could do it in one call,
-//! but seccomp profiles of common containers forbid that, and names are opened too seldom for the difference to show.
+//! `openat2` walks to a place in one call. Seccomp profiles of some containers and old kernels forbid it; there each
+//! component is opened by itself, `O_NOFOLLOW`, relative to the one before, which comes to the same.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::{Access, Disk, DiskFile, Identity, Kind, Metadata};
@@ -18,12 +19,16 @@ use crate::place::Place;
 
 /// On every open: close at exec, never a controlling terminal, and no waiting for the other end of a pipe.
 const ALWAYS: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
+/// To look at something, or to be walked from, without opening it.
+const LOOK: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::PATH);
 
 /// One folder of the real disk and everything beneath it.
 #[derive(Debug)]
 pub struct RealDisk {
     folder: File,
     path: PathBuf,
+    /// The system does not let us walk in one call.
+    step_by_step: AtomicBool,
 }
 
 impl RealDisk {
@@ -34,7 +39,7 @@ impl RealDisk {
         if !folder.metadata()?.is_dir() {
             return Err(Errno::NOTDIR.into());
         }
-        Ok(RealDisk { folder, path: path.to_owned() })
+        Ok(RealDisk { folder, path: path.to_owned(), step_by_step: AtomicBool::new(false) })
     }
 
     /// The same; made with all its parents when it is not there.
@@ -58,22 +63,35 @@ impl RealDisk {
         Ok(names)
     }
 
-    /// Walks to a folder, one component at a time.
-    fn folder_at(&self, place: &Place) -> io::Result<OwnedFd> {
+    /// Opens what is at `place`, and follows no link on the way.
+    fn open_at(&self, place: &Place, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        if place.as_str().is_empty() {
+            return Ok(rustix::fs::openat(&self.folder, ".", flags, mode)?);
+        }
+        if !self.step_by_step.load(Ordering::Relaxed) {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            match rustix::fs::openat2(&self.folder, place.as_str(), flags, mode, resolve) {
+                Err(Errno::NOSYS | Errno::PERM) => self.step_by_step.store(true, Ordering::Relaxed),
+                result => return Ok(result?),
+            }
+        }
+        self.walk_to(place, flags, mode)
+    }
+
+    fn walk_to(&self, place: &Place, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        let (parent, name) = place.split().ok_or(Errno::ISDIR)?;
         let mut at: Option<OwnedFd> = None;
-        for name in place.components() {
+        for name in parent.components() {
             let from = at.as_ref().map_or(self.folder.as_fd(), AsFd::as_fd);
-            at = Some(rustix::fs::openat(
-                from,
-                name,
-                ALWAYS | OFlags::DIRECTORY | OFlags::RDONLY,
-                Mode::empty(),
-            )?);
+            at = Some(rustix::fs::openat(from, name, LOOK | OFlags::DIRECTORY, Mode::empty())?);
         }
-        match at {
-            Some(folder) => Ok(folder),
-            None => Ok(self.folder.try_clone()?.into()),
-        }
+        let from = at.as_ref().map_or(self.folder.as_fd(), AsFd::as_fd);
+        Ok(rustix::fs::openat(from, name, flags, mode)?)
+    }
+
+    /// A folder that can be read and synced.
+    fn folder_at(&self, place: &Place) -> io::Result<OwnedFd> {
+        self.open_at(place, ALWAYS | OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())
     }
 
     /// Does `what` with the folder that `place` lies in and its name there.
@@ -83,14 +101,12 @@ impl RealDisk {
         what: impl FnOnce(BorrowedFd<'_>, &str) -> Result<T, Errno>,
     ) -> io::Result<T> {
         let (parent, name) = place.split().ok_or(Errno::ISDIR)?;
-        Ok(what(self.folder_at(&parent)?.as_fd(), name)?)
+        let folder = self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty())?;
+        Ok(what(folder.as_fd(), name)?)
     }
 
-    fn open_with(&self, place: &Place, flags: OFlags) -> io::Result<RealFile> {
-        let mode = Mode::from_raw_mode(0o666);
-        let file =
-            self.in_parent(place, |folder, name| rustix::fs::openat(folder, name, ALWAYS | flags, mode))?;
-        let file = RealFile(File::from(file));
+    fn open_with(&self, place: &Place, flags: OFlags, mode: Mode) -> io::Result<RealFile> {
+        let file = RealFile(File::from(self.open_at(place, ALWAYS | flags, mode)?));
         match file.metadata()?.kind {
             Kind::File => Ok(file),
             Kind::Folder => Err(Errno::ISDIR.into()),
@@ -103,11 +119,7 @@ impl Disk for RealDisk {
     type File = RealFile;
 
     fn metadata(&self, place: &Place) -> io::Result<Option<Metadata>> {
-        // `O_PATH` opens nothing, so a link or a pipe can be looked at, too.
-        let looked = self.in_parent(place, |folder, name| {
-            rustix::fs::openat(folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-        });
-        match looked {
+        match self.open_at(place, LOOK, Mode::empty()) {
             Ok(file) => RealFile(File::from(file)).metadata().map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -119,11 +131,12 @@ impl Disk for RealDisk {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::RDWR,
         };
-        self.open_with(place, flags)
+        self.open_with(place, flags, Mode::empty())
     }
 
     fn create(&self, place: &Place) -> io::Result<RealFile> {
-        self.open_with(place, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        self.open_with(place, flags, Mode::from_raw_mode(0o666))
     }
 
     fn create_folder(&self, place: &Place) -> io::Result<()> {
@@ -285,5 +298,105 @@ impl DiskFile for RealFile {
     fn advise_sequential(&self) {
         // Advice only: what it answers changes nothing.
         let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::Sequential);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn at(path: &str) -> Place {
+        path.split('/').fold(Place::top(), |place, name| place.child(name))
+    }
+
+    /// A disk that walks in one call, and one that walks step by step.
+    fn both_ways(path: &Path) -> [RealDisk; 2] {
+        let disks = [RealDisk::open(path).unwrap(), RealDisk::open(path).unwrap()];
+        disks[1].step_by_step.store(true, Ordering::Relaxed);
+        disks
+    }
+
+    #[test]
+    fn a01_no_link_is_followed_either_way() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join("victim"), b"precious").unwrap();
+        let here = tempfile::tempdir().unwrap();
+        fs::create_dir_all(here.path().join("real/inner")).unwrap();
+        symlink(elsewhere.path(), here.path().join("link")).unwrap();
+        symlink("real", here.path().join("beside")).unwrap();
+        symlink(elsewhere.path().join("victim"), here.path().join("real/file")).unwrap();
+        for disk in both_ways(here.path()) {
+            for place in ["link/victim", "beside/inner", "real/file", "link/new", "link/new/deep"].map(at) {
+                let refused = [
+                    disk.open(&place, Access::Read).map(drop),
+                    disk.open(&place, Access::Write).map(drop),
+                    disk.create(&place).map(drop),
+                    disk.create_folder(&place),
+                    disk.rename(&place, &at("real/other")),
+                    disk.is_empty_folder(&place).map(drop),
+                    disk.sync_folder(&place),
+                ];
+                // A link may be given another name, but where it leads nothing happens.
+                let renamed = place == at("real/file");
+                for (which, result) in refused.into_iter().enumerate() {
+                    assert!(result.is_err() || renamed && which == 4, "{which} {place:?}");
+                }
+                if renamed {
+                    disk.rename(&at("real/other"), &place).unwrap();
+                }
+            }
+            assert!(matches!(disk.metadata(&at("real/file")), Ok(Some(found)) if found.kind == Kind::Other));
+            assert_eq!(disk.metadata(&at("real/inner")).unwrap().map(|found| found.kind), Some(Kind::Folder));
+            assert!(disk.metadata(&at("link/victim")).is_err());
+            assert_eq!(disk.metadata(&at("nothing/here")).unwrap(), None);
+        }
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+        assert_eq!(fs::read(elsewhere.path().join("victim")).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_pipe_is_refused_and_nobody_waits_for_its_other_end() {
+        let here = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(here.path()).unwrap();
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(&disk.folder, "pipe", rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(disk.open(&at("pipe"), Access::Read).is_err());
+        assert!(disk.open(&at("pipe"), Access::Write).is_err());
+    }
+
+    #[test]
+    fn a_rename_replaces_nothing_also_where_it_takes_a_link() {
+        let here = tempfile::tempdir().unwrap();
+        let folder = File::open(here.path()).unwrap();
+        let path = |name| here.path().join(name);
+        for name in ["old", "taken"] {
+            fs::write(path(name), name).unwrap();
+        }
+        assert_eq!(rename_by_link(folder.as_fd(), "old", "taken"), Err(Errno::EXIST));
+        assert_eq!(fs::read(path("taken")).unwrap(), b"taken");
+        rename_by_link(folder.as_fd(), "old", "new").unwrap();
+        assert!(!path("old").exists() && path("new").exists());
+        // Cut short behind the link, and called again.
+        fs::hard_link(path("new"), path("newer")).unwrap();
+        rename_by_link(folder.as_fd(), "new", "newer").unwrap();
+        assert!(!path("new").exists() && path("newer").exists());
+        fs::create_dir(path("folder")).unwrap();
+        rename_by_link(folder.as_fd(), "folder", "moved").unwrap();
+        assert!(path("moved").is_dir());
+        assert!(rename_by_link(folder.as_fd(), "moved", "taken").is_err());
+        assert_eq!(fs::read(path("taken")).unwrap(), b"taken");
+    }
+
+    #[test]
+    fn a_whole_file_is_read_into_new_memory_and_no_more() {
+        let here = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(here.path()).unwrap();
+        let file = disk.create(&at("x")).unwrap();
+        file.write_at(b"0123456789", 0).unwrap();
+        assert_eq!(file.read_new(4, 3).unwrap(), b"3456");
+        assert_eq!(file.read_new(9, 8).unwrap(), b"89");
+        assert_eq!(file.read_new(0, 0).unwrap(), b"");
     }
 }
