@@ -204,6 +204,7 @@ impl Download {
         debug_assert_eq!(self.fetches.iter().count(), 0, "a stored chunk leaves no fetch behind");
         self.finished = true;
         self.wake = None;
+        self.look_at = None;
         self.eager.clear();
         self.all_eager = false;
         if self.stored_any {

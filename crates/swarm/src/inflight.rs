@@ -240,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn the_time_before_the_first_byte_does_not_count_against_the_rate() {
+        let config = Config::default();
+        let (mut table, id) = one_fetch();
+        let fetch = table.get_mut(id).unwrap();
+        fetch.received(at(4900), 1000);
+        assert_eq!(fetch.look(at(5000), at(4900), &config), (Progress::Moving, at(9900)));
+    }
+
+    #[test]
     fn a_request_in_an_uploaders_queue_is_excused_while_others_are_served_but_not_for_ever() {
         let config = Config::default();
         let (mut table, id) = one_fetch();

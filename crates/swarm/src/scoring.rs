@@ -244,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_it_lacks_now_and_then_is_no_failure() {
+        let (mut score, config) = score();
+        for _ in 0..10 {
+            assert!((1..config.misses_a_failure).all(|_| !score.missed(&config)));
+            score.succeeded(&config);
+        }
+        assert_eq!((0..config.misses_a_failure).filter(|_| score.missed(&config)).count(), 1);
+    }
+
+    #[test]
     fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
         let (mut score, config) = score();
         score.meter.rate = Some(16 << 20);

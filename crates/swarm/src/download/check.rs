@@ -20,6 +20,7 @@ impl Download {
         self.check_limits();
         self.check_nobody_idle();
         assert!(self.eager.is_empty() && !self.all_eager, "work was left undone");
+        assert!(self.look_at.is_none() || self.fetches.flying() > 0, "nothing flies that could be looked at");
         assert!(!(self.finished && self.wake.is_some()), "a finished download has nothing to wake for");
     }
 

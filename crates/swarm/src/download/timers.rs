@@ -75,7 +75,8 @@ impl Download {
 
     fn look_at_one(&mut self, now: Time, id: FetchId) -> Option<(Progress, Time)> {
         let fetch = self.fetches.get_mut(id)?;
-        let neighbour = self.neighbours.get_mut(&fetch.peer)?;
+        let peer = fetch.peer;
+        let neighbour = self.neighbours.get_mut(&peer)?;
         let found = fetch.look(now, neighbour.score.heard, &self.config);
         let slow = found.0 != Progress::Moving;
         if self.fetches.set_slow(id, slow) {
@@ -84,6 +85,7 @@ impl Download {
                 self.all_eager = true;
             } else {
                 neighbour.slow -= 1;
+                self.eager.push(peer);
             }
         }
         Some(found)

@@ -3,8 +3,6 @@
 //! `run_until` jumps from one happening to the next (or to the brain's own timer), so no test sleeps, and checks the
 //! brain's invariants after every event.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -115,6 +113,17 @@ impl World {
     pub(crate) fn newcomer(&mut self, peer: u32, manner: Manner) {
         self.manners.insert(peer, (manner, self.now));
         self.tell(Event::PeerFound { peer: PeerKey::new(peer) });
+    }
+
+    /// A neighbour changes its ways.
+    pub(crate) fn behave(&mut self, peer: u32, manner: Manner) {
+        self.manners.insert(peer, (manner, self.now));
+    }
+
+    /// A fetch comes to nothing now.
+    pub(crate) fn fail(&mut self, fetch: FetchId, failure: Failure) {
+        self.open.remove(&fetch);
+        self.tell(Event::FetchFailed { fetch, failure });
     }
 
     /// A chunk that landed cannot be written.

@@ -1,8 +1,6 @@
 //! Whatever the world does, in any order: the brain keeps its invariants, asks only for what makes sense, and finishes
 //! once faults end and somebody holds what is missing.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

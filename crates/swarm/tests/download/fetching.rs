@@ -1,0 +1,164 @@
+//! What is asked for, in which order, and how much at a time.
+
+use protocol::{ChunkIndex, ChunkSet, Time};
+use swarm::{Action, Config, Download, Event, Gained, Order, PeerKey};
+
+use crate::world::{Asked, KIB, MIB, Manner, World, millis, seconds};
+
+#[test]
+fn a_download_with_nothing_missing_finishes_at_its_first_event_and_once() {
+    let mut brain = Download::new(Config::default(), 5, ChunkSet::empty(5), 1);
+    assert!(!brain.is_finished());
+    let mut actions = Vec::new();
+    brain.handle(Time::ZERO, Event::PeerFound { peer: PeerKey::new(1) }, &mut actions);
+    brain.handle(Time::ZERO, Event::Woke, &mut actions);
+    assert_eq!(actions, [Action::Finish]);
+    assert_eq!((brain.is_finished(), brain.remaining(), brain.wake_at()), (true, 0, None));
+}
+
+#[test]
+fn a_seed_gives_everything_and_the_first_chunk_and_the_end_are_announced() {
+    let mut world = World::new(64 * KIB, 200);
+    world.seed(1, Manner::Serves(10 * MIB));
+    world.run_until(seconds(5), |world| world.stored.len() == 2);
+    assert_eq!(world.announces, 1);
+    let took = world.run_to_the_end(seconds(5));
+    assert_eq!((world.stored.len(), world.asked.len(), world.announces, world.finishes), (200, 200, 2, 1));
+    assert!(took <= millis(1300), "12.5 MiB at 10 MiB/s took {took:?}");
+    assert!(world.brain.waiting_reason().is_none());
+    assert_eq!(world.tell(Event::Woke), [], "nothing follows the end");
+}
+
+#[test]
+fn only_wanted_chunks_are_fetched() {
+    let mut missing = ChunkSet::empty(10);
+    missing.insert(ChunkIndex::new(3));
+    missing.insert(ChunkIndex::new(8));
+    let mut brain = Download::new(Config::default(), 10, missing, 1);
+    let mut actions = Vec::new();
+    let peer = PeerKey::new(1);
+    brain.handle(Time::ZERO, Event::PeerFound { peer }, &mut actions);
+    brain.handle(
+        Time::ZERO,
+        Event::PeerGained { peer, chunks: Gained::Set(ChunkSet::full(10)) },
+        &mut actions,
+    );
+    let mut chunks: Vec<u32> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Fetch { chunk, .. } => Some(chunk.get()),
+            _ => None,
+        })
+        .collect();
+    chunks.sort_unstable();
+    assert_eq!(chunks, [3, 8]);
+    for chunk in chunks {
+        brain.handle(Time::ZERO, Event::ChunkStored { chunk: ChunkIndex::new(chunk) }, &mut actions);
+    }
+    assert_eq!(actions.last(), Some(&Action::Finish));
+}
+
+#[test]
+fn the_rarest_chunk_is_asked_for_first() {
+    let mut world = World::new(1024 * KIB, 40);
+    for peer in 1..=3 {
+        world.holder(peer, Manner::Mute, &(0..39).collect::<Vec<_>>());
+    }
+    let before = world.asked.len();
+    world.seed(9, Manner::Mute);
+    assert_eq!(world.asked[before].chunk, 39, "which only the newcomer holds");
+}
+
+#[test]
+fn many_tiny_chunks_and_few_large_ones_fly_at_a_time() {
+    for (chunk_bytes, first, most) in
+        [(16 * KIB, 8, 64), (256 * KIB, 2, 16), (1024 * KIB, 2, 4), (16 * 1024 * KIB, 2, 2)]
+    {
+        let mut world = World::new(chunk_bytes, 2000);
+        world.seed(1, Manner::Serves(100 * MIB));
+        assert_eq!(world.brain.in_flight(), first, "{chunk_bytes} bytes, before anything is known");
+        world.run_until(seconds(60), |world| world.stored.len() >= 300);
+        assert_eq!(world.brain.in_flight(), most, "{chunk_bytes} bytes, at full speed");
+    }
+}
+
+#[test]
+fn all_neighbours_together_stay_below_the_limit_in_bytes() {
+    let config = Config { chunk_bytes: 1024 * KIB, in_flight_bytes: 8 * MIB, ..Config::default() };
+    let mut world = World::with(config, 1000);
+    for peer in 0..20 {
+        world.seed(peer, Manner::Serves(MIB));
+    }
+    assert_eq!(world.brain.in_flight(), 8);
+    let took = world.run_to_the_end(seconds(300));
+    assert!(took < seconds(140), "8 of 20 links of 1 MiB/s kept busy: {took:?}");
+}
+
+#[test]
+fn a_small_torrent_is_spread_over_everybody() {
+    let mut world = World::new(16 * KIB, 16);
+    for peer in 0..8 {
+        world.newcomer(peer, Manner::Serves(MIB));
+    }
+    let local = Event::PeerGained { peer: PeerKey::new(0), chunks: Gained::All };
+    world.tell(local);
+    assert_eq!(world.open_of(0).len(), 2, "the first of eight gets its share, not everything");
+}
+
+#[test]
+fn a_slow_neighbour_leaves_scarce_chunks_to_a_fast_one_that_holds_them() {
+    let config = Config { neighbours_wanted: 0, ..Config::default() };
+    let mut world = World::with(Config { chunk_bytes: 256 * KIB, ..config }, 400);
+    let common: Vec<u32> = (100..400).collect();
+    world.holder(3, Manner::Mute, &common);
+    world.holder(4, Manner::Mute, &common);
+    world.seed(1, Manner::Serves(MIB / 8));
+    world.seed(2, Manner::Serves(16 * MIB));
+    world.run_until(seconds(60), |world| (0..100).all(|chunk| world.stored.contains(&chunk)));
+    let later = world.asked_of(1).into_iter().skip(2);
+    assert_eq!(later.filter(|&chunk| chunk < 100).count(), 0, "once both are measured");
+}
+
+#[test]
+fn what_a_reader_waits_for_comes_first_and_in_order() {
+    let mut world = World::new(1024 * KIB, 500);
+    world.seed(1, Manner::Serves(4 * MIB));
+    world.run_until(seconds(10), |world| world.stored.len() == 10);
+    let (first, last) = (ChunkIndex::new(200), ChunkIndex::new(209));
+    let before = world.asked.len();
+    world.tell(Event::RangeWanted { first, last });
+    world.run_until(seconds(10), |world| (200..210).all(|chunk| world.stored.contains(&chunk)));
+    let asked: Vec<u32> = world.asked[before..].iter().map(|asked| asked.chunk).take(10).collect();
+    let wanted: Vec<u32> = (200..210).filter(|chunk| asked.contains(chunk)).collect();
+    assert_eq!(asked[..wanted.len()], wanted);
+    assert!(wanted.len() >= 9, "at most one of them was there before: {asked:?}");
+    world.tell(Event::RangeWanted { first: ChunkIndex::new(900), last: ChunkIndex::new(999) });
+    world.tell(Event::RangeWanted { first: last, last: first });
+    world.run_to_the_end(seconds(200));
+}
+
+#[test]
+fn in_sequential_order_chunks_come_as_they_lie_in_the_file() {
+    let config = Config { order: Order::Sequential, chunk_bytes: 256 * KIB, ..Config::default() };
+    let mut world = World::with(config, 100);
+    world.seed(1, Manner::Serves(4 * MIB));
+    world.run_to_the_end(seconds(60));
+    assert!(world.asked_of(1).is_sorted());
+}
+
+#[test]
+fn a_local_copy_needs_no_fetch_and_cancels_those_under_way() {
+    let mut world = World::new(1024 * KIB, 50);
+    world.seed(1, Manner::Mute);
+    let Asked { fetch, chunk, .. } = world.open_of(1)[0];
+    let actions = world.tell(Event::ChunkStored { chunk: ChunkIndex::new(chunk) });
+    assert!(actions.contains(&Action::Cancel { fetch }));
+    assert!(
+        actions.iter().any(|action| matches!(action, Action::Fetch { .. })),
+        "to lose a race is no failure"
+    );
+    let unasked = (0..50).find(|chunk| !world.asked_of(1).contains(chunk)).unwrap();
+    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked) });
+    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked) });
+    assert_eq!(world.brain.remaining(), 48);
+}

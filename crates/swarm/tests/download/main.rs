@@ -1,0 +1,9 @@
+//! What a download does: stories told in one world (a file a subject), and what must hold whatever happens.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says why")]
+
+mod faults;
+mod fetching;
+mod properties;
+mod searching;
+mod stuck;
+mod world;
