@@ -14,7 +14,7 @@ use rand::{Rng, RngExt};
 use crate::Registry;
 use crate::described::{AnnouncerId, Name};
 use crate::swarm::Holder;
-use crate::torrents::{Serial, Spot};
+use crate::torrents::{Entry, Serial, Spot};
 
 /// Holders drawn for each hash.
 const DRAWS: usize = 4;
@@ -27,16 +27,16 @@ pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHa
     let mut seen = HashSet::with_capacity(wanted.len());
     let distinct: Vec<&OpaqueHash> = wanted.iter().filter(|hash| seen.insert(*hash)).collect();
     let mut loads = Loads::default();
-    let mut rare: Vec<Rare> = Vec::new();
+    let mut rare: Vec<Rare<'_>> = Vec::new();
     for (at, hash) in distinct.iter().enumerate() {
         let candidates = Candidates::of(registry, hash);
         match candidates.draw(registry, rng, &loads) {
-            Some(address) => loads.give(&address, at),
+            Some(address) => loads.give(address, at),
             None if candidates.spots.is_empty() => {}
             None => rare.push(Rare { at, spots: candidates.spots }),
         }
     }
-    find_rare(registry, rng, rare, &mut loads);
+    find_rare(rng, rare, &mut loads);
     let most = wanted.len() / 4 + 1;
     loads.into_assignments(most, |at| distinct[at].clone())
 }
@@ -44,7 +44,7 @@ pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHa
 /// Who may hold one hash.
 struct Candidates<'a> {
     described: &'a [AnnouncerId],
-    spots: Vec<Chunks>,
+    spots: Vec<InTorrent<'a>>,
     /// Everybody to draw from: described holders, and all native holders of the torrents, who may have it or not.
     all: usize,
 }
@@ -53,31 +53,31 @@ impl<'a> Candidates<'a> {
     fn of(registry: &'a Registry, hash: &OpaqueHash) -> Self {
         let name = Name::of(hash);
         let described = registry.described.holders(&name);
-        let spots: Vec<Chunks> = match &name {
+        let spots: Vec<InTorrent<'a>> = match &name {
             Name::Hash(hash) => {
-                registry.torrents.spots(hash).filter_map(|spot| Chunks::of(registry, spot, hash)).collect()
+                registry.torrents.spots(hash).filter_map(|spot| InTorrent::of(registry, spot, hash)).collect()
             }
             Name::Other(_) => Vec::new(),
         };
-        let native: usize = spots.iter().map(|spot| natives(registry, spot.serial)).sum();
+        let native: usize = spots.iter().map(|spot| natives(spot.entry)).sum();
         Candidates { described, spots, all: described.len() + native }
     }
 
     /// Of a few drawn that hold the hash, the one with the least to do.
-    fn draw(&self, registry: &Registry, rng: &mut impl Rng, loads: &Loads) -> Option<HostPort> {
-        let mut best: Option<(usize, HostPort)> = None;
+    fn draw(&self, registry: &'a Registry, rng: &mut impl Rng, loads: &Loads<'a>) -> Option<&'a HostPort> {
+        let mut best: Option<(usize, &HostPort)> = None;
         for draw in 0..DRAWS.min(self.all) {
             // With so few, everybody is looked at once.
             let at = if self.all <= DRAWS { draw } else { rng.random_range(0..self.all) };
             let Some(address) = self.holder(registry, at) else { continue };
             let load = loads.of(address);
             if best.as_ref().is_none_or(|(least, _)| load < *least) {
-                best = Some((load, address.clone()));
+                best = Some((load, address));
             }
         }
         let somebody = || {
             let at = (!self.described.is_empty()).then(|| rng.random_range(0..self.described.len()))?;
-            self.holder(registry, at).cloned()
+            self.holder(registry, at)
         };
         best.map(|(_, address)| address).or_else(somebody)
     }
@@ -89,56 +89,58 @@ impl<'a> Candidates<'a> {
         }
         at -= self.described.len();
         for spot in &self.spots {
-            let swarm = &registry.torrents.get(spot.serial)?.swarm;
+            let swarm = &spot.entry.swarm;
             if let Some(holder) = swarm.seeds().iter().chain(swarm.leechers()).nth(at) {
                 let has = spot.chunks.iter().any(|chunk| holder.holding.has(*chunk));
                 return has.then(|| holder.url.as_described()).flatten();
             }
-            at -= natives(registry, spot.serial);
+            at -= natives(spot.entry);
         }
         None
     }
 }
 
-fn natives(registry: &Registry, serial: Serial) -> usize {
-    registry.torrents.get(serial).map_or(0, |entry| entry.swarm.seeds().len() + entry.swarm.leechers().len())
+fn natives(entry: &Entry) -> usize {
+    entry.swarm.seeds().len() + entry.swarm.leechers().len()
 }
 
-/// The chunks of one torrent that have a hash.
-struct Chunks {
+/// Where a hash stands in one torrent.
+struct InTorrent<'a> {
     serial: Serial,
+    entry: &'a Entry,
     chunks: Vec<ChunkIndex>,
 }
 
-impl Chunks {
-    fn of(registry: &Registry, spot: Spot, hash: &Hash) -> Option<Self> {
+impl<'a> InTorrent<'a> {
+    fn of(registry: &'a Registry, spot: Spot, hash: &Hash) -> Option<Self> {
         let entry = registry.torrents.get(spot.serial)?;
         let chunks = entry.chunks_at(spot, hash).take(MAX_TWINS).collect();
-        Some(Chunks { serial: spot.serial, chunks })
+        Some(InTorrent { serial: spot.serial, entry, chunks })
     }
 }
 
 /// A hash that no draw found a holder of.
-struct Rare {
+struct Rare<'a> {
     at: usize,
-    spots: Vec<Chunks>,
+    spots: Vec<InTorrent<'a>>,
 }
 
 /// Sweeps the torrents of the rare hashes: first each hash's first torrent, then the next of those still not found.
-fn find_rare(registry: &Registry, rng: &mut impl Rng, mut rare: Vec<Rare>, loads: &mut Loads) {
+fn find_rare<'a>(rng: &mut impl Rng, mut rare: Vec<Rare<'a>>, loads: &mut Loads<'a>) {
     for round in 0.. {
         rare.retain(|hash| hash.spots.len() > round);
         if rare.is_empty() {
             return;
         }
-        let mut sought: BTreeMap<Serial, HashMap<ChunkIndex, usize>> = BTreeMap::new();
+        let mut sought: BTreeMap<Serial, (&Entry, HashMap<ChunkIndex, usize>)> = BTreeMap::new();
         for hash in &rare {
-            let here = sought.entry(hash.spots[round].serial).or_default();
-            here.extend(hash.spots[round].chunks.iter().map(|chunk| (*chunk, hash.at)));
+            let spot = &hash.spots[round];
+            let (_, here) = sought.entry(spot.serial).or_insert_with(|| (spot.entry, HashMap::new()));
+            here.extend(spot.chunks.iter().map(|chunk| (*chunk, hash.at)));
         }
         let mut found = HashSet::new();
-        for (serial, chunks) in sought {
-            sweep(registry, rng, serial, &chunks, |address, at| {
+        for (entry, chunks) in sought.into_values() {
+            sweep(entry, rng, &chunks, |address, at| {
                 // A twin may have found it before.
                 if found.insert(at) {
                     loads.give(address, at);
@@ -150,14 +152,12 @@ fn find_rare(registry: &Registry, rng: &mut impl Rng, mut rare: Vec<Rare>, loads
 }
 
 /// Gives each of `chunks` that a native holder of this torrent has to the first who has it, from a random start.
-fn sweep(
-    registry: &Registry,
+fn sweep<'a>(
+    entry: &'a Entry,
     rng: &mut impl Rng,
-    serial: Serial,
     chunks: &HashMap<ChunkIndex, usize>,
-    mut give: impl FnMut(&HostPort, usize),
+    mut give: impl FnMut(&'a HostPort, usize),
 ) {
-    let Some(entry) = registry.torrents.get(serial) else { return };
     let mut left = ChunkSet::empty(entry.torrent.chunk_count());
     for chunk in chunks.keys() {
         left.insert(*chunk);
@@ -183,20 +183,19 @@ fn sweep(
 
 /// What each holder was given: positions in the request.
 #[derive(Default)]
-struct Loads {
-    given: Vec<(HostPort, Vec<usize>)>,
-    places: HashMap<HostPort, usize>,
+struct Loads<'a> {
+    given: Vec<(&'a HostPort, Vec<usize>)>,
+    places: HashMap<&'a HostPort, usize>,
 }
 
-impl Loads {
+impl<'a> Loads<'a> {
     fn of(&self, address: &HostPort) -> usize {
         self.places.get(address).map_or(0, |place| self.given[*place].1.len())
     }
 
-    fn give(&mut self, address: &HostPort, at: usize) {
-        let place = self.places.get(address).copied().unwrap_or_else(|| {
-            self.places.insert(address.clone(), self.given.len());
-            self.given.push((address.clone(), Vec::new()));
+    fn give(&mut self, address: &'a HostPort, at: usize) {
+        let place = *self.places.entry(address).or_insert_with(|| {
+            self.given.push((address, Vec::new()));
             self.given.len() - 1
         });
         self.given[place].1.push(at);
@@ -208,7 +207,7 @@ impl Loads {
             for part in given.chunks(most) {
                 assignments.push(Assignment {
                     client_host: address.host().clone(),
-                    client_port: Port::from(&address),
+                    client_port: Port::from(address),
                     hash_list: part.iter().map(|at| hash(*at)).collect(),
                 });
             }

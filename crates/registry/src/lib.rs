@@ -12,6 +12,7 @@
 //!
 //! Deliberately absent: addresses' truth (the shell checks who may announce what), HTTP, and any wait.
 
+mod announce;
 mod assignment;
 mod deadlines;
 mod described;
@@ -24,9 +25,10 @@ mod registry;
 mod swarm;
 mod torrents;
 
+pub use announce::{Announced, NewAnnounce, Refusal};
 pub use described::{AnnouncerId, DescribedRefusal};
 pub use hand_out::Handed;
 pub use limits::Limits;
 pub use pings::PingDue;
-pub use registry::{Announced, Counts, NewAnnounce, PublishRefusal, Refusal, Registry, Sizes};
+pub use registry::{Counts, PublishRefusal, Registry, Sizes};
 pub use swarm::{Holding, Traffic};

@@ -3,14 +3,13 @@
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::api::tracker::{Assignment, Have, MAX_PEERS, OpaqueHash, Token};
-use protocol::chunk::BadBitmap;
+use protocol::api::tracker::{Assignment, MAX_PEERS, OpaqueHash, Token};
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, HostPort, PeerId, Time, Torrent, TorrentId};
 use rand::{Rng, RngExt};
 
+use crate::announce::{Announced, NewAnnounce, Refusal, is_right};
 use crate::deadlines::Deadlines;
 use crate::described::{AnnouncerId, Described, DescribedRefusal, Name};
 use crate::dht_nodes::DhtNodes;
@@ -19,63 +18,6 @@ use crate::pings::{self, PingDue};
 use crate::swarm::{Holder, Holding, Traffic, bitmap_bytes};
 use crate::torrents::{DescribedHolder, Serial, Spot, Torrents};
 use crate::{Limits, assignment, lease};
-
-/// What a native peer says.
-#[derive(Clone, Debug)]
-pub struct NewAnnounce {
-    /// The process.
-    pub peer: PeerId,
-    /// Where it can be reached; the shell has checked that it may say so.
-    pub url: BaseUrl,
-    /// What it holds.
-    pub have: Have,
-    /// What it moved.
-    pub traffic: Traffic,
-    /// The token it shows, if any.
-    pub shown: Option<Token>,
-    /// The token it gets when it is new: not to be guessed.
-    pub fresh: Token,
-}
-
-/// The answer to an announce.
-#[derive(Clone, Debug)]
-pub struct Announced {
-    /// Until the next is due; the lease lasts three of these.
-    pub interval: Duration,
-    /// For later announces and the leave.
-    pub token: Token,
-    /// Some others.
-    pub peers: Vec<Handed>,
-}
-
-/// Why a native call is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Nobody published it, or it was forgotten.
-    #[error("this tracker does not know the torrent: publish its torrent.json first")]
-    UnknownTorrent,
-    /// No such holder.
-    #[error("this peer is not listed here")]
-    UnknownPeer,
-    /// Another token than the holder's, or none.
-    #[error("this peer was announced with another token")]
-    NotYours,
-    /// Another process is listed at the URL: ask whether it lives, and call [`Registry::replace`] if not.
-    #[error("another peer is listed at this URL")]
-    UrlTaken {
-        /// The one listed.
-        by: PeerId,
-    },
-    /// Not a bitmap of this torrent.
-    #[error(transparent)]
-    Bitmap(#[from] BadBitmap),
-    /// The host has its share of this torrent's holders.
-    #[error("{0} peers of this host are listed already")]
-    HostFull(usize),
-    /// A table is full.
-    #[error("the tracker is full; try again later")]
-    Full,
-}
 
 /// Why a torrent is not published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -407,11 +349,4 @@ impl Registry {
         let (holders, bitmap_bytes) = (self.leases.len(), self.bitmap_bytes);
         Sizes { torrents, torrent_bytes, holders, bitmap_bytes, announcers, hashes, pairs }
     }
-}
-
-/// Whether the token shown is the holder's. Takes the same time wherever they differ.
-fn is_right(token: &Token, shown: Option<&Token>) -> bool {
-    let Some(shown) = shown else { return false };
-    let (right, shown) = (token.as_str().as_bytes(), shown.as_str().as_bytes());
-    right.len() == shown.len() && right.iter().zip(shown).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }
