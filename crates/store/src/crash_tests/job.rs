@@ -87,10 +87,11 @@ impl Job {
     pub(super) fn fresh_disk() -> MemoryDisk {
         let disk = MemoryDisk::new();
         disk.put(&Place::top().child(NEIGHBOUR.0), NEIGHBOUR.1);
+        disk.sync_everything().unwrap();
         disk
     }
 
-    /// A disk on which other hands put the whole content.
+    /// A disk on which other hands put the whole content, and nobody synced it.
     pub(super) fn brought_disk(&self) -> MemoryDisk {
         let disk = Self::fresh_disk();
         for (file, content) in self.contents.iter().enumerate() {
@@ -98,13 +99,13 @@ impl Job {
             disk.put(&place, content);
             if self.torrent.layout().files()[file].executable {
                 let file = disk.open(&place, Access::Write).unwrap();
-                file.set_executable().and_then(|()| file.sync_all()).unwrap();
+                file.set_executable().unwrap();
             }
         }
         disk
     }
 
-    /// A disk with half a download, whose `.part` was replaced by a copy.
+    /// A disk with half a download, whose `.part` was replaced by a copy that nobody synced.
     pub(super) fn copied_disk(&self) -> MemoryDisk {
         let disk = Self::fresh_disk();
         if let Ok(Opened::Partial(partial)) = self.open(&disk) {
@@ -155,7 +156,8 @@ impl Job {
     ) -> Result<(), StoreError> {
         let partial = match self.open(disk)? {
             Opened::Complete(_) => {
-                life.finished = true;
+                // Unless the power went meanwhile: then nobody heard it.
+                life.finished = !disk.is_stopped();
                 return Ok(());
             }
             Opened::Partial(partial) => partial,
@@ -183,6 +185,9 @@ impl Job {
     /// What must hold on a disk that came back after `life`; ends with the download brought to its end.
     pub(super) fn check(&self, disk: &MemoryDisk, life: &Life, dice: &mut Dice) -> Result<(), String> {
         self.check_final_place(disk)?;
+        if life.finished && disk.metadata(&self.names.finished).unwrap().is_none() {
+            return Err("complete, and not in its final place".into());
+        }
         match self.open(disk).map_err(|error| format!("does not open again: {error}"))? {
             Opened::Complete(_) => {}
             Opened::Partial(_) if life.finished => return Err("complete, and then it was not".into()),

@@ -53,24 +53,20 @@ impl<F: DiskFile> Journal<F> {
         }
         let bytes = read_all(&file).map_err(failed("read"))?;
         let (header, chain) = record::header(torrent);
-        let mut journal = Journal { file, end: header.len() as u64, chain };
-        match record::owner(&bytes, &header) {
-            record::Owner::Ours => {}
-            record::Owner::OursTorn => journal.file.write_at(&header, 0).map_err(failed("write"))?,
+        let (whole, claims, chain) = match record::owner(&bytes, &header) {
+            record::Owner::Ours => {
+                let (claims, end, chain) = replay(&bytes, header.len(), chain, torrent);
+                (&bytes[..end], claims, chain)
+            }
+            record::Owner::OursTorn => (&header[..], Claims::none(torrent), chain),
             owner => return Err(not_ours(disk, place, &owner)),
-        }
-        // Also when the header was there: the process that wrote it may have been killed before its sync, and a
-        // crash now must not leave records behind a header that is lost.
-        journal.file.sync_data().map_err(failed("sync"))?;
-        let claims = journal.replay(&bytes, torrent);
-        Ok((journal, claims))
-    }
-
-    /// Takes in every whole record, and stays behind the last one.
-    fn replay(&mut self, bytes: &[u8], torrent: &Torrent) -> Claims {
-        let (claims, end, chain) = replay(bytes, self.end, self.chain, torrent);
-        (self.end, self.chain) = (end, chain);
-        claims
+        };
+        // Also what is there already is written and synced again. The process before may have been killed before
+        // its sync, or the sync failed and the system holds the pages for clean: what follows must not be durable
+        // behind something that is not.
+        file.write_at(whole, 0).map_err(failed("write to"))?;
+        file.sync_data().map_err(failed("sync"))?;
+        Ok((Journal { file, end: whole.len() as u64, chain }, claims))
     }
 
     /// Adds a record and makes it durable. After an error the same place is written again, which also makes the
@@ -92,23 +88,23 @@ pub(crate) fn claims<D: Disk>(disk: &D, place: &Place, torrent: &Torrent) -> Opt
     let bytes = read_all(&file).ok()?;
     let (header, chain) = record::header(torrent);
     let ours = matches!(record::owner(&bytes, &header), record::Owner::Ours);
-    ours.then(|| replay(&bytes, header.len() as u64, chain, torrent).0)
+    ours.then(|| replay(&bytes, header.len(), chain, torrent).0)
 }
 
+/// Takes in every whole record behind the header: what they claim, where they end, and the chain there.
 fn replay(
     bytes: &[u8],
-    mut end: u64,
+    header: usize,
     mut chain: record::Chain,
     torrent: &Torrent,
-) -> (Claims, u64, record::Chain) {
+) -> (Claims, usize, record::Chain) {
     let mut claims = Claims::none(torrent);
-    let mut rest = usize::try_from(end).ok().and_then(|end| bytes.get(end..)).unwrap_or_default();
-    while let Some((record, length, next)) = Record::decode(rest, &chain) {
+    let mut end = header;
+    while let Some((record, length, next)) = Record::decode(&bytes[end..], &chain) {
         if !claims.add(record, torrent) {
             break;
         }
-        rest = &rest[length..];
-        end += length as u64;
+        end += length;
         chain = next;
     }
     (claims, end, chain)

@@ -69,7 +69,7 @@ fn a_stopped_download_goes_on_with_what_was_synced_and_hashes_nothing() {
     let swap = Swap::file("x", &content(10 * CHUNK, 2));
     let partial = swap.partial();
     assert_eq!((partial.have().count(), partial.unsynced_bytes()), (0, 0));
-    for chunk in [0, 3, 4, 9].map(ChunkIndex::new) {
+    for chunk in [0, 3, 4, 7].map(ChunkIndex::new) {
         partial.write(&swap.chunk(chunk)).unwrap();
     }
     assert_eq!(partial.unsynced_bytes(), 4 * CHUNK as u64);
@@ -84,7 +84,7 @@ fn a_stopped_download_goes_on_with_what_was_synced_and_hashes_nothing() {
     let (opened, hashed) = swap.open_counting();
     let Ok(Opened::Partial(partial)) = opened else { panic!("{opened:?}") };
     let have: Vec<_> = partial.have().iter().map(ChunkIndex::get).collect();
-    assert_eq!((have, hashed), (vec![0, 3, 4, 9], 0));
+    assert_eq!((have, hashed), (vec![0, 3, 4, 7], 0));
     drop(partial);
     swap.download();
     swap.assert_finished();

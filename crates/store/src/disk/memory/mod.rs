@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     Stop { at: usize },
     /// The operations from the so-manieth on fail, `count` of them, also those that only look.
     Fail { from: usize, count: usize, errno: Errno, cache: Cache },
+    /// So many syncs of data fail.
+    FailSyncs { count: usize, cache: Cache },
     /// Syncs of data say yes and do nothing.
     DeafToData,
     /// Syncs of folders say yes and do nothing.
@@ -62,6 +64,7 @@ pub(crate) enum Cache {
 pub(crate) struct MemoryDisk {
     world: Arc<Mutex<World>>,
     during_next_sync: Arc<Mutex<Option<Interruption>>>,
+    after_next_write: Arc<Mutex<Option<Interruption>>>,
 }
 
 /// Something that happens in the middle of an operation.
@@ -121,7 +124,14 @@ impl World {
     }
 
     fn sync(&mut self, nodes: &[usize], deaf: Fault) -> io::Result<()> {
-        match self.step(true)? {
+        let mut verdict = self.step(true)?;
+        let mut dropped = matches!(self.fault, Fault::Fail { cache: Cache::Dropped, .. });
+        if let Fault::FailSyncs { count: count @ 1.., cache } = &mut self.fault {
+            *count -= 1;
+            dropped = *cache == Cache::Dropped;
+            verdict = Verdict::Fails(Errno::IO);
+        }
+        match verdict {
             Verdict::LastBreath => Err(power_is_off()),
             Verdict::Done if self.fault == deaf => Ok(()),
             Verdict::Done => {
@@ -131,7 +141,6 @@ impl World {
                 Ok(())
             }
             Verdict::Fails(errno) => {
-                let dropped = matches!(self.fault, Fault::Fail { cache: Cache::Dropped, .. });
                 for node in nodes {
                     self.nodes.fail_sync(*node, dropped);
                 }
@@ -152,7 +161,11 @@ impl MemoryDisk {
 
     fn of(nodes: Nodes) -> Self {
         let world = World { nodes, fault: Fault::None, changes: 0, operations: 0, stopped: false };
-        MemoryDisk { world: Arc::new(Mutex::new(world)), during_next_sync: Arc::default() }
+        MemoryDisk {
+            world: Arc::new(Mutex::new(world)),
+            during_next_sync: Arc::default(),
+            after_next_write: Arc::default(),
+        }
     }
 
     /// From now on, counting from here.
@@ -186,12 +199,17 @@ impl MemoryDisk {
         *locked(&self.during_next_sync) = Some(Box::new(what));
     }
 
-    /// Puts a durable file there, with its folders.
+    /// Runs when the next write to a file is done and its writer does not know yet.
+    pub(crate) fn after_next_write(&self, what: impl FnOnce() + Send + 'static) {
+        *locked(&self.after_next_write) = Some(Box::new(what));
+    }
+
+    /// Puts a file there, with its folders, that is not durable yet.
     pub(crate) fn put(&self, place: &Place, content: &[u8]) {
         locked(&self.world).nodes.put(place, content);
     }
 
-    /// Replaces a file or folder by a durable copy of it, as `cp -r` makes one.
+    /// Replaces a file or folder by a copy of it, as `cp -r` makes one: not durable yet.
     pub(crate) fn replace_by_copy(&self, place: &Place) {
         locked(&self.world).nodes.replace_by_copy(place);
     }
@@ -291,17 +309,16 @@ pub(crate) struct MemoryFile {
     has_lock: AtomicBool,
 }
 
-impl DiskFile for MemoryFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut world = locked(&self.disk.world);
-        let content = world.look()?.seen(self.node);
-        let from = usize::try_from(offset).unwrap().min(content.len());
-        let there = &content[from..][..buffer.len().min(content.len() - from)];
-        buffer[..there.len()].copy_from_slice(there);
-        Ok(there.len())
+fn interrupt(by: &Mutex<Option<Interruption>>) {
+    // Taken out first: what happens may itself write and sync.
+    let what = locked(by).take();
+    if let Some(what) = what {
+        what();
     }
+}
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+impl MemoryFile {
+    fn write_now(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut world = locked(&self.disk.world);
         match world.step(true)? {
             Verdict::Done => {
@@ -319,6 +336,23 @@ impl DiskFile for MemoryFile {
             }
         }
     }
+}
+
+impl DiskFile for MemoryFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut world = locked(&self.disk.world);
+        let content = world.look()?.seen(self.node);
+        let from = usize::try_from(offset).unwrap().min(content.len());
+        let there = &content[from..][..buffer.len().min(content.len() - from)];
+        buffer[..there.len()].copy_from_slice(there);
+        Ok(there.len())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_now(bytes, offset)?;
+        interrupt(&self.disk.after_next_write);
+        Ok(())
+    }
 
     fn set_len(&self, size: u64) -> io::Result<()> {
         locked(&self.disk.world).change(|nodes| {
@@ -328,10 +362,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let what = locked(&self.disk.during_next_sync).take();
-        if let Some(what) = what {
-            what();
-        }
+        interrupt(&self.disk.during_next_sync);
         locked(&self.disk.world).sync(&[self.node], Fault::DeafToData)
     }
 

@@ -288,9 +288,6 @@ impl Nodes {
         };
         self.set_len(node, 0);
         self.write(node, 0, content);
-        for node in 0..self.all.len() {
-            self.make_durable(node);
-        }
     }
 
     pub(super) fn content(&self, place: &Place) -> Option<Vec<u8>> {
@@ -306,19 +303,22 @@ impl Nodes {
         let (parent, name) = place.split().unwrap();
         let folder = self.find(&parent).unwrap().unwrap();
         self.change_name(folder, NameChange::Add(name.to_owned(), copy));
-        for node in 0..self.all.len() {
-            self.make_durable(node);
-        }
     }
 
     fn copy(&mut self, node: usize) -> usize {
-        let mut copy = self.all[node].clone();
-        if let Node::Folder { seen, durable, .. } = &mut copy {
-            for inner in seen.values_mut() {
-                *inner = self.copy(*inner);
+        let copy = match self.all[node].clone() {
+            Node::File(File { seen, .. }) => {
+                let content = Change::Write { at: 0, bytes: seen.bytes.clone() };
+                Node::File(File { seen, durable: Content::default(), waiting: vec![content] })
             }
-            durable.clone_from(seen);
-        }
+            Node::Folder { mut seen, .. } => {
+                for inner in seen.values_mut() {
+                    *inner = self.copy(*inner);
+                }
+                let names = seen.iter().map(|(name, inner)| NameChange::Add(name.clone(), *inner)).collect();
+                Node::Folder { seen, durable: Names::new(), waiting: names }
+            }
+        };
         self.all.push(copy);
         self.all.len() - 1
     }
