@@ -233,21 +233,30 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_that_holds_only_common_chunks_of_many_is_served_from_a_sample() {
-        let (total, held_from) = (5000, 4000);
-        let mut availability = Availability::new(total);
-        let mut set = IndexSet::empty(total);
-        for chunk in 0..total {
-            availability.enter(chunk);
-            availability.gained(chunk);
-            if chunk >= held_from {
+    fn a_neighbour_that_holds_only_common_chunks_of_many_gives_the_rarest_of_a_sample() {
+        let total = 5000;
+        for (common, rarest) in [(vec![3, 4, 5], 4), (vec![4900, 20, 2500], 20)] {
+            let mut availability = Availability::new(total);
+            let mut set = IndexSet::empty(total);
+            for chunk in 0..total {
+                availability.enter(chunk);
                 availability.gained(chunk);
+            }
+            for chunk in common {
                 set.insert(chunk);
+                availability.gained(chunk);
+                if chunk != rarest {
+                    availability.gained(chunk);
+                }
+            }
+            let missing = IndexSet::full(total);
+            // Many seeds: the sample begins anywhere, before and after what is held.
+            for seed in 0..50 {
+                let mut picker = Picker::new(Order::RarestFirst, 8, seed);
+                let chosen = picker.pick(&missing, &availability, &Holding::Some(set.clone()), None);
+                assert_eq!(chosen, Some(ChunkIndex::new(rarest)));
             }
         }
-        let mut picker = Picker::new(Order::RarestFirst, 8, 1);
-        let chosen = picker.pick(&IndexSet::full(total), &availability, &Holding::Some(set), None);
-        assert!(chosen.is_some_and(|chunk| chunk.get() >= held_from));
     }
 
     #[test]
@@ -269,7 +278,7 @@ mod tests {
     fn what_a_reader_waits_for_comes_first_in_order_and_the_newest_wish_wins() {
         let (mut missing, availability) = ten();
         let mut picker = Picker::new(Order::RarestFirst, 2, 1);
-        for (first, last) in [(1, 1), (4, 5), (8, 9)] {
+        for (first, last) in [(1, 1), (4, 5), (8, 9), (8, 9)] {
             picker.wish(ChunkIndex::new(first), ChunkIndex::new(last));
         }
         let mut order = Vec::new();
