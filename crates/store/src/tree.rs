@@ -53,10 +53,9 @@ impl<D: Disk> Tree<D> {
         self.disk.path(&self.place(file))
     }
 
-    /// The error for a failed operation on a file.
+    /// Makes the error for a failed operation on a file.
     pub(crate) fn failed(&self, op: &'static str, file: usize) -> impl FnOnce(io::Error) -> StoreError {
-        let path = self.path(file);
-        move |error| StoreError::of(op, path, error)
+        move |error| StoreError::of(op, self.path(file), error)
     }
 
     pub(crate) fn metadata(&self, file: usize) -> Result<Option<Metadata>, StoreError> {

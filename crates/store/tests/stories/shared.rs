@@ -111,3 +111,11 @@ fn a_read_only_folder_is_shared_from() {
     shared(&swap);
     assert_eq!(fs::read_dir(swap.source.path()).unwrap().count(), before, "sharing writes nothing there");
 }
+
+#[test]
+fn what_the_shell_shares_between_threads_can_be_shared() {
+    fn shared_between_threads<T: Send + Sync>() {}
+    shared_between_threads::<Complete>();
+    shared_between_threads::<store::Partial>();
+    shared_between_threads::<StoreError>();
+}
