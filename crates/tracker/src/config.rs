@@ -24,7 +24,7 @@ pub struct TrackerConfig {
     pub listen: listen::Limits,
     /// Bounds of the memory.
     pub registry: registry::Limits,
-    /// How long a body may take before its rate counts; see [`crate::TrackerConfig::body_rate`].
+    /// How long a body may take before its rate counts; see `body_rate`.
     pub body_grace: Duration,
     /// Bytes a second that a body must bring after that.
     pub body_rate: u32,
