@@ -2,7 +2,7 @@
 //!
 //! Append-only. A record is written after the data it names is synced, and synced itself before the next one is
 //! written, so a crash can tear only the last. Its size needs no bound of its own: each chunk is named once per
-//! `.part`, so a million chunks in a million groups are 50 MB.
+//! `.part`, so a million chunks in a million groups and files are 60 MB.
 
 mod record;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{Obstacle, StoreError};
 use crate::place::Place;
 
-/// Largest journal that is read: over five times what a torrent of the most chunks and files can make.
+/// Largest journal that is read: four times what a torrent of the most chunks and files can make.
 const MAX_JOURNAL: u64 = 256 << 20;
 
 /// A journal opened for writing, and locked against other processes until it is dropped.
