@@ -70,6 +70,11 @@ impl Availability {
         Some(&self.order[start as usize..end as usize])
     }
 
+    /// Up to `most` of the commonest missing chunks.
+    pub(crate) fn commonest(&self, most: usize) -> &[u32] {
+        &self.order[..most.min(self.order.len())]
+    }
+
     /// `chunk` became missing.
     pub(crate) fn enter(&mut self, chunk: u32) {
         debug_assert_eq!(self.position[chunk as usize], NOWHERE, "chunk {chunk} is missing already");

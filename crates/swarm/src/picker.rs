@@ -102,8 +102,11 @@ impl Picker {
                 Order::RarestFirst => self.rarest(missing, availability, holding, most),
                 Order::Sequential => in_order(missing, holding, 0, u32::MAX, most),
             };
-            // Left to others in vain, the commonest of them is the least loss.
-            choices.iter().copied().find(&may).or_else(|| choices.last().copied())
+            let left_in_vain = || match self.order {
+                Order::RarestFirst => self.commonest(availability, holding),
+                Order::Sequential => None,
+            };
+            choices.iter().copied().find(&may).or_else(left_in_vain).or_else(|| choices.last().copied())
         });
         choice.map(ChunkIndex::new)
     }
@@ -155,6 +158,13 @@ impl Picker {
             }
         }
         found
+    }
+
+    /// One of the commonest missing chunks that is held: of what faster ones hold too, the least loss.
+    fn commonest(&mut self, availability: &Availability, holding: &Holding) -> Option<u32> {
+        let common = availability.commonest(Self::WALK);
+        let (before, after) = common.split_at(self.rng.random_range(0..=common.len()));
+        after.iter().chain(before).copied().find(|&chunk| holding.holds(chunk))
     }
 
     /// The rarest of some missing chunks that are held, from a random place on.
