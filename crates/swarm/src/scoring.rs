@@ -159,7 +159,8 @@ impl Meter {
 
     fn fold(&mut self, now: Time) {
         let nanos = self.elapsed(now).as_nanos();
-        if nanos == 0 {
+        // Who has not sent a byte yet is unknown, not slow: its first answer may be a round trip away.
+        if nanos == 0 || (self.rate.is_none() && self.bytes == 0) {
             return;
         }
         let sample = u64::try_from(u128::from(self.bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX);

@@ -356,7 +356,7 @@ fn fifty_leechers_of_a_slow_seed_finish() {
     let mut swarm = Swarm::new(50, 128, 64 << 10, mbit(8.0), mbit(8.0));
     let took = swarm.run();
     let (time, copies) = report("50 leechers, 8 MiB, 8/8 Mbit/s", &swarm, took);
-    assert!(time < 3.0 && copies < 3.0);
+    assert!(time < 3.5 && copies < 3.5);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use protocol::ChunkIndex;
 use swarm::{DropReason, Event, Waiting};
 
-use crate::world::{KIB, MIB, Manner, World, seconds};
+use crate::world::{KIB, MIB, Manner, World, millis, seconds};
 
 #[test]
 fn a10_one_dripper_of_three_does_not_double_the_time() {
@@ -103,4 +103,14 @@ fn equally_fast_neighbours_do_not_race_at_the_end() {
     }
     world.run_to_the_end(seconds(60));
     assert!(world.asked.len() <= 66, "{} fetches for 64 chunks", world.asked.len());
+}
+
+#[test]
+fn the_only_chunk_does_not_wait_for_a_mute_neighbour_while_another_is_idle() {
+    let mut world = World::new(64 * KIB, 1);
+    world.seed(1, Manner::Mute);
+    world.seed(2, Manner::Serves(MIB));
+    assert_eq!(world.asked.len(), 1, "one copy at first");
+    let took = world.run_to_the_end(seconds(60));
+    assert!(took >= seconds(1) && took <= millis(1400), "{took:?}");
 }
