@@ -3,9 +3,12 @@
 //! What it bounds (threat A11): connections in all and from one address, the time for a request's head, the time
 //! without a single byte moving either way. hyper's own header timeout does nothing until a timer is set, and an
 //! idle connection blocked the original programs for good.
+//!
+//! What it refuses (threat A13): heads that two servers could read differently.
 
 mod idle;
 mod places;
+mod strict_head;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +25,7 @@ use tower::ServiceExt;
 
 use crate::idle::IdleTimeout;
 use crate::places::{Place, Places};
+use crate::strict_head::StrictHead;
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +54,9 @@ impl Default for Limits {
     }
 }
 
-/// Largest request head, in bytes: a bitmap never travels in one.
-const MAX_HEAD: usize = 64 << 10;
+/// Bytes buffered for one connection: the largest request head, and what of a body is on its way to the kernel. Large
+/// enough for long writes, small enough for a thousand connections.
+const MAX_BUFFERED: usize = 192 << 10;
 /// After a failed accept (out of file descriptors, most likely) this long passes before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -109,8 +114,8 @@ async fn serve(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_buf_size(MAX_HEAD.max(400 << 10))
-        .serve_connection(TokioIo::new(IdleTimeout::new(stream, limits.idle)), service);
+        .max_buf_size(MAX_BUFFERED)
+        .serve_connection(TokioIo::new(StrictHead::new(IdleTimeout::new(stream, limits.idle))), service);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,

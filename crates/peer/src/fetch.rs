@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::api::HT_PEER;
 use protocol::api::peer::chunk_path;
 use protocol::{ChunkIndex, VerifiedChunk};
-use store::StoreError;
+use store::{Buffer, StoreError};
 use swarm::{Failure, FetchId};
 use tokio::sync::mpsc;
 
@@ -113,7 +113,7 @@ impl Fetcher {
 
     /// Reads exactly `length` bytes; one more and the body is cut (threat A9).
     async fn read_chunk(&self, mut body: Incoming, fetch: FetchId, length: u32) -> Result<Bytes, Failure> {
-        let mut bytes = BytesMut::with_capacity(length as usize);
+        let mut bytes = Buffer::with_capacity(length as usize);
         let mut unreported = 0;
         while let Some(frame) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
             if bytes.len() + frame.len() > length as usize {

@@ -46,6 +46,10 @@ pub enum HttpError {
     Request(#[from] http::Error),
 }
 
+/// Bytes read from a connection at a time. hyper's own adapts up to 400 KiB for each connection, which a leecher with
+/// dozens of them feels; more than this did not make reading cheaper.
+const READ: usize = 128 << 10;
+
 type PlainClient = Client<HttpConnector, Full<Bytes>>;
 type TlsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -140,6 +144,7 @@ where
         .timer(TokioTimer::new())
         // Without its own timer the pool never drops an idle connection.
         .pool_timer(TokioTimer::new())
+        .http1_read_buf_exact_size(READ)
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_PER_HOST)
         .build(connector)

@@ -121,7 +121,7 @@ impl<D: Disk> Complete<D> {
         if self.noticed(file, &*handle) || bytes.len() != length as usize {
             return Err(changed());
         }
-        Ok(Bytes::from(bytes))
+        Ok(bytes.freeze())
     }
 
     /// The open file; opened anew when it lost its name to another.

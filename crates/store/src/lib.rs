@@ -16,6 +16,7 @@
 //! Everything blocks (no async runtime here): callers run it on threads that may. `docs/storage.md` has the bytes
 //! and the order of operations.
 
+mod buffers;
 mod complete;
 pub mod disk;
 mod error;
@@ -37,6 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::Torrent;
 
+pub use buffers::Buffer;
 pub use complete::Complete;
 use disk::{Disk, RealDisk};
 pub use error::{Obstacle, StoreError};

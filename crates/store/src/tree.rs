@@ -110,7 +110,7 @@ impl<D: Disk> Tree<D> {
         if bytes.len() != length as usize {
             return Err(StoreError::Changed { path: self.path(file) });
         }
-        Ok(Bytes::from(bytes))
+        Ok(bytes.freeze())
     }
 
     /// Fills `buffer` with a chunk; false when its file is missing, too short, no file, or its sectors are bad: all

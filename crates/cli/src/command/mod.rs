@@ -31,8 +31,8 @@ pub(crate) enum Command {
     Man(man::Man),
 }
 
-/// Most threads that wait for the disk: eight uploads, eight downloads and some hashing keep a disk busy.
-const MAX_BLOCKING_THREADS: usize = 32;
+/// Most threads that wait for the disk: enough to keep one busy, few enough that their share of the allocator stays small.
+const MAX_BLOCKING_THREADS: usize = 12;
 
 impl Command {
     /// Does it.

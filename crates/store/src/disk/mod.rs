@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 pub use real::RealDisk;
 
+use crate::buffers::Buffer;
 use crate::place::Place;
 
 /// What stands at a place.
@@ -110,12 +111,14 @@ pub trait Disk: Send + Sync {
 pub trait DiskFile: Send + Sync {
     /// Fills `buffer` from `offset`; fewer bytes only at the file's end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    /// As [`DiskFile::read_at`], into new memory that need not be cleared first.
-    fn read_new(&self, length: usize, offset: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        let read = self.read_at(&mut bytes, offset)?;
+    /// As [`DiskFile::read_at`], into a buffer that need not be cleared first.
+    fn read_new(&self, length: usize, offset: u64) -> io::Result<Buffer> {
+        let mut buffer = Buffer::with_capacity(length);
+        let bytes = buffer.as_mut_vec();
+        bytes.resize(length, 0);
+        let read = self.read_at(bytes, offset)?;
         bytes.truncate(read);
-        Ok(bytes)
+        Ok(buffer)
     }
     /// Writes all of `bytes` at `offset`. After an error any part of them may be there.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;

@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::{Access, Disk, DiskFile, Identity, Kind, Metadata};
+use crate::buffers::Buffer;
 use crate::place::Place;
 
 /// On every open: close at exec, never a controlling terminal, and no waiting for the other end of a pipe.
@@ -222,18 +223,19 @@ impl DiskFile for RealFile {
         Ok(read)
     }
 
-    fn read_new(&self, length: usize, offset: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(length);
+    fn read_new(&self, length: usize, offset: u64) -> io::Result<Buffer> {
+        let mut buffer = Buffer::with_capacity(length);
+        let bytes = buffer.as_mut_vec();
         while bytes.len() < length {
             let at = offset + bytes.len() as u64;
-            match rustix::io::pread(&self.0, rustix::buffer::spare_capacity(&mut bytes), at) {
+            match rustix::io::pread(&self.0, rustix::buffer::spare_capacity(bytes), at) {
                 Ok(0) => break,
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         bytes.truncate(length);
-        Ok(bytes)
+        Ok(buffer)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -395,8 +397,8 @@ mod tests {
         let disk = RealDisk::open(here.path()).unwrap();
         let file = disk.create(&at("x")).unwrap();
         file.write_at(b"0123456789", 0).unwrap();
-        assert_eq!(file.read_new(4, 3).unwrap(), b"3456");
-        assert_eq!(file.read_new(9, 8).unwrap(), b"89");
-        assert_eq!(file.read_new(0, 0).unwrap(), b"");
+        assert_eq!(file.read_new(4, 3).unwrap().as_slice(), b"3456");
+        assert_eq!(file.read_new(9, 8).unwrap().as_slice(), b"89");
+        assert_eq!(file.read_new(0, 0).unwrap().as_slice(), b"");
     }
 }

@@ -116,7 +116,7 @@ fn read_all<F: DiskFile>(file: &F) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too large for a journal: remove it"));
     }
     let size = usize::try_from(size).unwrap_or_default();
-    if size == 0 { Ok(Vec::new()) } else { file.read_new(size, 0) }
+    if size == 0 { Ok(Vec::new()) } else { Ok(file.read_new(size, 0)?.as_slice().to_vec()) }
 }
 
 fn not_ours<D: Disk>(disk: &D, place: &Place, owner: &record::Owner) -> StoreError {
