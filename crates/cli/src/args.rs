@@ -15,13 +15,14 @@ use crate::command::Command;
 use crate::config_file::{self, BadConfig};
 use crate::size::Rate;
 
-const AFTER_HELP: &str = "\
-Every flag can also be given as a variable (--limit-up as HTTP_TORRENT_LIMIT_UP) or a key of the --config file
-(limit-up = \"50M\"; for one command only in its table: [get]). Flags win over variables, variables over the file.
-The log is set by -v, -q or HTTP_TORRENT_LOG.
-
-Exit codes: 0 done; 1 failed or interrupted; 2 wrong usage; 3 no source; 4 content or description is not what its
-hash says; 5 refused by another; 6 the disk, or a file in the way.";
+/// Clap wraps paragraphs, so each stands on one line.
+const AFTER_HELP: &str = concat!(
+    "Every flag can also be given as a variable (--limit-up as HTTP_TORRENT_LIMIT_UP) or as a key of the --config ",
+    "file (limit-up = \"50M\"; for one command only in its table: [get]). Flags win over variables, variables over ",
+    "the file. The log is set by -v, -q or HTTP_TORRENT_LOG.\n\n",
+    "Exit codes: 0 done; 1 failed or interrupted; 2 wrong usage; 3 no source; 4 content or description is not what ",
+    "its hash says; 5 refused by another; 6 the disk, or a file in the way.",
+);
 
 /// Shares files and folders among many machines over plain HTTP.
 #[derive(Debug, Parser)]
@@ -74,16 +75,16 @@ pub(crate) struct Network {
     /// Receive at most so much
     #[arg(long, value_name = "RATE")]
     pub(crate) limit_down: Option<Rate>,
-    /// Metrics server; "" for none [default: the one that the tracker names]. Taken by the metrics server to come
+    /// Metrics server, "" for none [default: as the tracker says]. Accepted for the server to come, no effect now
     #[arg(long, value_name = "URL")]
     pub(crate) metrics: Option<MetricsFlag>,
-    /// UDP port of the DHT. Accepted for the DHT to come, without effect now
+    /// UDP port of the DHT. Accepted for the DHT to come, no effect now
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) dht_port: u16,
-    /// A way into the DHT (can be repeated). Accepted for the DHT to come, without effect now
+    /// A way into the DHT (can be repeated). Accepted for the DHT to come, no effect now
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) dht_bootstrap: Vec<HostPort>,
-    /// Join the worldwide DHT. Accepted for the DHT to come, without effect now
+    /// Join the worldwide DHT. Accepted for the DHT to come, no effect now
     #[arg(long)]
     pub(crate) dht_public: bool,
 }

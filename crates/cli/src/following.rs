@@ -102,8 +102,12 @@ fn report(output: &Output, ended: Ended) -> ExitCode {
     let failure = match ended {
         Ok(Ok(done)) => {
             output.event(&Event::complete(&done));
-            let rest = format!("{} in {}", human_bytes(done.bytes), human_duration(done.elapsed));
-            output.result(&format!("complete: {} ({rest})", done.path.display()));
+            let size = human_bytes(done.bytes);
+            let took = match done.elapsed.as_secs() {
+                0..10 => format!("{:.1} s", done.elapsed.as_secs_f64()),
+                _ => human_duration(done.elapsed),
+            };
+            output.remark(&format!("complete: {} ({size} in {took})", done.path.display()));
             return ExitCode::Ok;
         }
         Ok(Err(error)) => Failure::from(error),

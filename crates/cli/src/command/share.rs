@@ -37,10 +37,10 @@ pub(crate) struct Share {
     /// The peer's port; 0 for any that is free
     #[arg(long, value_name = "N", default_value_t = 0)]
     peer_port: u16,
-    /// The page's port. Accepted for the metrics page to come, without effect now
+    /// The page's port. Accepted for the page to come, no effect now
     #[arg(long, value_name = "N", default_value_t = 8080)]
     page_port: u16,
-    /// The page's address. Accepted for the metrics page to come, without effect now
+    /// The page's address. Accepted for the page to come, no effect now
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     page_bind: IpAddr,
     #[command(flatten)]
