@@ -140,9 +140,14 @@ impl TrackerClient {
                     pause
                 }
             };
+            let hurried = async {
+                // The sender lives in `self`.
+                let _ = hurry.changed().await;
+                tokio::time::sleep_until(began + GAP).await;
+            };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = hurry.changed() => tokio::time::sleep_until(began + GAP).await,
+                () = hurried => {}
                 () = stop.cancelled() => break,
             }
         }
