@@ -115,6 +115,21 @@ fn a_client_that_is_told_to_end_leaves_the_tracker() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let world = World::new();
+    content::write(&world.path().join("seed/f"), b"content");
+    let id = world.describe("f", &[]);
+    let seeder = world.client(&["has_file", "--dir", "seed", "--torrent", "f.json"]);
+    wait_for("the announce", || (world.peers(&id).len() == 1).then_some(()));
+    // Leaving takes time with a tracker that does not answer.
+    world.tracker.signal("STOP");
+    seeder.signal("INT");
+    seeder.says("a second signal ends at once");
+    seeder.signal("INT");
+    assert_eq!(seeder.finished().code, Some(1));
+}
+
+#[test]
 fn one_client_shares_many_torrents_and_ends_when_it_is_told_to() {
     let world = World::new();
     let names = ["a", "b", "c"];
@@ -180,6 +195,29 @@ fn get_says_who_could_not_help() {
 
 fn get_with_log(dir: &Path, link: &str) -> support::Finished {
     run(dir, ["get", link, "--json", "-vvv"].iter().chain(&LOCAL))
+}
+
+#[test]
+fn a39_a_tracker_that_sends_something_else_is_not_believed() {
+    let world = World::new();
+    content::write(&world.path().join("seed/f"), b"content");
+    world.describe("f", &[]);
+    let honest = fs::read_to_string(world.path().join("f.json")).unwrap();
+    let link_id = "11".repeat(32);
+    for (status, body, code, kind) in [
+        ("200 OK", honest.as_str(), 4, "integrity"),
+        ("200 OK", "{}", 4, "integrity"),
+        ("403 Forbidden", "members only\u{1b}[2J", 5, "refused"),
+        ("500 Internal Server Error", "", 3, "no_source"),
+        ("302 Found", "", 5, "refused"),
+    ] {
+        let url = http::answering(status, body);
+        let link = format!("{url}/torrent/{link_id}");
+        let finished = run(world.path(), ["get", &link, "--json"].iter().chain(&LOCAL));
+        assert_eq!(finished.code, Some(code), "{status} {body}: {finished:#?}");
+        assert_eq!(finished.event("error")["kind"], kind);
+        assert!(!finished.stderr.contains('\u{1b}'), "{finished:#?}");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ enum Word {
 
 impl Client {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals(output)?;
         let torrents =
             self.torrent.iter().map(|path| torrent_file::read(path)).collect::<Result<Vec<_>, _>>()?;
         if self.words.contains(&Word::HasFile) {

@@ -64,7 +64,7 @@ enum Source {
 
 impl Get {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals(output)?;
         let source = read_source(&self.source)?;
         let peer = swarm_member::start(output, global, &self.network, self.port).await?;
         let ended = self.download(output, &peer, source, &stop).await;

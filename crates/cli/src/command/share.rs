@@ -49,7 +49,7 @@ pub(crate) struct Share {
 
 impl Share {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals(output)?;
         let (listener, url) = self.tracker_listener(global).await?;
         let described = self.describe(output, url.clone());
         let (torrent, content) = or_interrupted(&stop, described).await??;

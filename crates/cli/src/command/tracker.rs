@@ -32,7 +32,7 @@ pub(crate) struct Tracker {
 
 impl Tracker {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals(output)?;
         let (listener, url) = listen(global, self.advertise.as_ref(), self.port).await?;
         let config = TrackerConfig {
             allow_announce: self.allow_announce,

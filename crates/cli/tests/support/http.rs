@@ -1,7 +1,8 @@
 //! Plain HTTP/1.1, one request a connection: what a stranger's program would send.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 
 use super::DEADLINE;
 
@@ -63,6 +64,24 @@ pub fn request(method: &str, url: &str, headers: &[&str], body: &[u8]) -> std::i
     stream.read_to_end(&mut answer)?;
     parse(&answer)
         .ok_or_else(|| std::io::Error::other(format!("no HTTP: {}", String::from_utf8_lossy(&answer))))
+}
+
+/// A stand-in that gives this answer to whoever asks, and its base URL; it ends with the test.
+pub fn answering(status: &str, body: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            // The head ends with an empty line; what asks here sends no body.
+            if head.any(|line| line.is_empty()) {
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        }
+    });
+    url
 }
 
 fn parse(answer: &[u8]) -> Option<Answer> {

@@ -131,6 +131,11 @@ impl Running {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// Waits until it has written `text` to stderr.
+    pub fn says(&self, text: &str) {
+        super::wait_for(&format!("'{text}' on stderr"), || self.stderr().contains(text).then_some(()));
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
