@@ -6,7 +6,7 @@ mod frames;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -45,6 +45,13 @@ pub(crate) struct Fetcher {
     pub(crate) facts: mpsc::Sender<Fact>,
 }
 
+/// A chunk's bytes as they came.
+struct Body {
+    bytes: Bytes,
+    passed_a_cache: bool,
+    was_cached: bool,
+}
+
 /// What became of bytes that came.
 enum Outcome {
     Stored { bytes: u64 },
@@ -66,11 +73,11 @@ impl Fetcher {
     async fn single(&self, wanted: Wanted, fresh: bool) {
         match self.get_chunk(wanted, fresh).await {
             Err(failure) => self.failed(wanted, failure).await,
-            Ok((bytes, cached)) => {
-                let source = if cached { Source::Cache } else { self.source() };
+            Ok(Body { bytes, passed_a_cache, was_cached }) => {
+                let source = if was_cached { Source::Cache } else { self.source() };
                 for wrong in self.take(vec![(wanted, bytes)], source).await {
                     // A cache in between may have gone bad while the peer behind it is honest (threat A8).
-                    if cached && !fresh {
+                    if passed_a_cache && !fresh {
                         Box::pin(self.single(wrong, true)).await;
                     } else {
                         self.failed(wrong, Failure::WrongBytes).await;
@@ -80,7 +87,7 @@ impl Fetcher {
         }
     }
 
-    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<(Bytes, bool), Failure> {
+    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<Body, Failure> {
         let torrent = self.holding.torrent();
         let length = torrent.span(wanted.chunk).length;
         let path = chunk_path(&torrent.chunk_hash(wanted.chunk));
@@ -92,8 +99,10 @@ impl Fetcher {
         }
         let request = request.body(Full::default()).map_err(|error| transport(&error.into()))?;
         let response = self.send(request).await?;
-        let cached = came_through_a_cache(response.headers());
-        Ok((self.read_chunk(response.into_body(), wanted.fetch, length).await?, cached))
+        let (passed_a_cache, was_cached) =
+            (passed_a_cache(response.headers()), was_cached(response.headers()));
+        let bytes = self.read_chunk(response.into_body(), wanted.fetch, length).await?;
+        Ok(Body { bytes, passed_a_cache, was_cached })
     }
 
     /// The head of a good answer; any other is a failure.
@@ -200,9 +209,19 @@ fn transport(error: &HttpError) -> Failure {
     Failure::Transport
 }
 
-/// `Age` and `Via` are what caches and proxies must add (RFC 9111 §5.1, RFC 9110 §7.6.3); the others are common.
-fn came_through_a_cache(headers: &HeaderMap) -> bool {
+/// Something that caches may stand between: proxies must add `Via` (RFC 9110 §7.6.3), caches `Age` (RFC 9111 §5.1), and
+/// many add an `X-Cache`.
+fn passed_a_cache(headers: &HeaderMap) -> bool {
     ["age", "via", "x-cache", "x-cache-status"].iter().any(|name| headers.contains_key(*name))
+}
+
+/// The bytes were in the cache: nobody's uplink sent them.
+fn was_cached(headers: &HeaderMap) -> bool {
+    let says_hit = |name| {
+        let value = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        value.is_some_and(|value| value.to_ascii_lowercase().contains("hit"))
+    };
+    headers.contains_key("age") || says_hit("x-cache") || says_hit("x-cache-status")
 }
 
 /// `Retry-After` in seconds.

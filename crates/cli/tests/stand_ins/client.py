@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A client written from the mission's document alone: client.py TORRENT_JSON DIR [has_file]
+"""A client written from the mission's document alone: client.py TORRENT_JSON DIR [has_file] [slowly]
 
-HTTP/1.0, no Content-Length, one connection at a time, as the original. Prints `listening PORT`, then `complete`."""
+HTTP/1.0, no Content-Length, one connection at a time, as the original. Prints `listening PORT`, then `complete`.
+`slowly`: announces a chunk at a time, so that a tracker knows only some of them for a while."""
 import base64, hashlib, http.client, http.server, json, sys, threading, time
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def announce(names):
 
 
 def fetch_from(entry):
-    status, answer = ask("POST", (entry["client_host"], int(entry["client_port"])), entry["hash_list"])
+    try:
+        status, answer = ask("POST", (entry["client_host"], int(entry["client_port"])), entry["hash_list"])
+    except OSError:
+        return  # gone; the tracker names another
     for chunk in json.loads(answer) if status == 200 else []:
         content = base64.b64decode(chunk["content"])
         if hashlib.sha1(content).hexdigest() == chunk["hash"]:
@@ -59,7 +63,9 @@ if "has_file" in sys.argv:
     held = {name: content[at * size:(at + 1) * size] for at, name in enumerate(order)}
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print("listening", server.server_port, flush=True)
-announce(list(held))
+for part in [[name] for name in held] if "slowly" in sys.argv else [list(held)]:
+    announce(part)
+    time.sleep(0.1 if "slowly" in sys.argv else 0)
 while missing := [name for name in dict.fromkeys(order) if name not in held]:
     status, answer = ask("POST", tracker, missing[:8])
     for entry in json.loads(answer) if status == 200 else []:
@@ -68,4 +74,4 @@ while missing := [name for name in dict.fromkeys(order) if name not in held]:
 path.write_bytes(b"".join(held[name] for name in order))
 assert hashlib.sha1(path.read_bytes()).hexdigest() == torrent["fileHash"]
 print("complete", flush=True)
-sys.stdin.read()
+threading.Event().wait()
