@@ -1,5 +1,7 @@
 //! Plain HTTP, proven: real nginx before a peer, and between peers.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! A file that is read while it arrives, and one that changes while it is shared.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
 mod support;
 
 use std::fs::{self, OpenOptions};

@@ -1,5 +1,7 @@
 //! Real peers on loopback in one process: stories of a swarm, each waiting for conditions and never for a clock.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it cannot go on")]
+
 mod hostile;
 mod kit;
 mod serving;

@@ -46,8 +46,8 @@ async fn a_chunk_is_an_immutable_resource() {
     let part = with(&seed, "GET", &path, "Range: bytes=10-19\r\n", b"").await;
     assert_eq!((part.status, part.body.as_slice()), (206, &content[10..20]));
     assert_eq!(part.header("content-range"), format!("bytes 10-19/{CHUNK}"));
-    let past = with(&seed, "GET", &path, "Range: bytes=999999-\r\n", b"").await;
-    assert_eq!((past.status, past.header("content-range")), (416, format!("bytes */{CHUNK}")));
+    let beyond = with(&seed, "GET", &path, "Range: bytes=999999-\r\n", b"").await;
+    assert_eq!((beyond.status, beyond.header("content-range")), (416, format!("bytes */{CHUNK}")));
     let known = with(&seed, "GET", &path, &format!("If-None-Match: \"{hash}\"\r\n"), b"").await;
     assert_eq!((known.status, known.body.len()), (304, 0));
 }
