@@ -60,6 +60,44 @@ mod tests {
     #[test]
     fn a38_the_style_sheet_fetches_nothing() {
         let css = String::from_utf8_lossy(asset("link.css").unwrap().bytes);
-        assert!(!css.contains("url(") && !css.contains("@import") && !css.contains("http"));
+        assert!(!fetches(&css));
+        for fetching in ["a{background:url(x)}", "@import 'x';", "a{background:image-set('x' 1x)}"] {
+            assert!(fetches(fetching), "{fetching}");
+        }
+    }
+
+    fn fetches(css: &str) -> bool {
+        ["url(", "@import", "image-set("].iter().any(|way| css.contains(way))
+    }
+
+    const TEMPLATES: [&str; 4] = [
+        include_str!("../templates/page.html"),
+        include_str!("../templates/file.html"),
+        include_str!("../templates/folder.html"),
+        include_str!("../templates/absent.html"),
+    ];
+
+    /// Classes that stand in the markup and have no rule in the style sheet.
+    fn unstyled<'a>(markup: &'a str, css: &str) -> Vec<&'a str> {
+        let values = markup.split("class=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let classes = values.flat_map(str::split_whitespace);
+        let ruled = |class: &&str| {
+            let selector = format!(".{}", class.replace(':', "\\:"));
+            let ends = |at: usize| {
+                css[at + selector.len()..].starts_with(|c: char| !c.is_alphanumeric() && !"-_\\".contains(c))
+            };
+            css.match_indices(&selector).any(|(at, _)| ends(at))
+        };
+        classes.filter(|class| !ruled(class)).collect()
+    }
+
+    #[test]
+    fn the_committed_style_sheet_has_a_rule_for_every_class_of_the_markup() {
+        let css = String::from_utf8_lossy(asset("link.css").unwrap().bytes);
+        for markup in TEMPLATES {
+            assert!(markup.contains("class=\""));
+            assert_eq!(unstyled(markup, &css), Vec::<&str>::new(), "run `make dashboard`");
+        }
+        assert_eq!(unstyled("<p class=\"a sm:p-8 b\">", ".a{} .sm\\:p-80{} .b-c{}"), ["sm:p-8", "b"]);
     }
 }

@@ -37,77 +37,62 @@ pub fn link_page(page: &LinkPage<'_>) -> String {
 }
 
 fn write_page(out: &mut String, page: &LinkPage<'_>) -> fmt::Result {
-    let name = Escaped(page.name);
-    let link = page.link.to_string();
-    let files = if page.folder { format!(" in {}", counted(page.files, "file")) } else { String::new() };
+    let mut plain = String::with_capacity(1024);
+    write_plain_download(&mut plain, page)?;
+    let gathers = "From all peers at once. It checks every chunk, which a browser and curl do not, and goes on where it stopped.";
     write!(
         out,
-        r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{name}</title>
-<link rel="stylesheet" href="../assets/link.css">
-</head>
-<body>
-<main>
-<h1>{name}</h1>
-<p class="faint">A {what}, shared by its readers over plain HTTP</p>
-<dl>
-<div><dt>Size</dt><dd>{size}{files}</dd></div>
-<div><dt>Peers</dt><dd>{peers}</dd></div>
-<div><dt>With all of it</dt><dd>{seeds}</dd></div>
-</dl>
-"#,
+        include_str!("../templates/page.html"),
+        name = Escaped(page.name),
         what = if page.folder { "folder" } else { "file" },
         size = Size(page.size),
+        files = page.files,
         peers = page.peers,
         seeds = page.seeds,
-    )?;
-    write_plain_download(out, page)?;
-    write!(
-        out,
-        r"<h2>With http-torrent</h2>
-<p>From all peers at once, verified, resumed where it stopped:</p>
-<pre>http-torrent get {}</pre>
-</main>
-<footer>Torrent {}</footer>
-</body>
-</html>
-",
-        Escaped(&quoted(&link)),
-        page.link.id,
+        plain = plain,
+        gathers = gathers,
+        link = Escaped(&quoted(&page.link.to_string())),
+        id = page.link.id,
     )
 }
 
 fn write_plain_download(out: &mut String, page: &LinkPage<'_>) -> fmt::Result {
     let Some(url) = page.file_url else {
-        return out.write_str(
-            "<h2>In the browser</h2>\n<p>No peer known here has all of it right now, so there is nobody to download \
-             it from in one piece. Reload this page later, or use the line below, which gathers it from those who \
-             have parts.</p>\n",
-        );
+        let (what, next) = absence(page);
+        return write!(out, include_str!("../templates/absent.html"), what = what, next = next);
     };
-    let shown = Escaped(url);
     if page.folder {
-        return write!(
-            out,
-            "<h2>In the browser</h2>\n<p><a class=\"button\" href=\"{shown}\">Open the folder</a></p>\n<p \
-             class=\"faint\">From one of the peers that have all of it.</p>\n"
-        );
+        return write!(out, include_str!("../templates/folder.html"), url = Escaped(url));
     }
     // A name that a terminal would obey is not offered for pasting.
     let harmless = page.name.chars().all(printable::is_harmless) && !page.name.starts_with('-');
     let target = if harmless { quoted(page.name) } else { "download".to_owned() };
-    let curl = format!("curl -o {target} {}", quoted(url));
     write!(
         out,
-        "<h2>In the browser</h2>\n<p><a class=\"button\" href=\"{shown}\" download>Download</a></p>\n<p \
-         class=\"faint\">From one of the peers that have all of it, or in a terminal:</p>\n<pre>{}</pre>\n",
-        Escaped(&curl),
+        include_str!("../templates/file.html"),
+        url = Escaped(url),
+        size = Size(page.size),
+        target = Escaped(&target),
+        curl_url = Escaped(&quoted(url)),
     )
+}
+
+/// Why there is no plain download, and what to do about it.
+fn absence(page: &LinkPage<'_>) -> (&'static str, &'static str) {
+    if page.seeds > 0 {
+        return (
+            "No peer known here offers the plain download",
+            "Those that have all of it only hand out single chunks. The line below puts them together.",
+        );
+    }
+    let next = if page.peers == 0 {
+        "Nobody is here yet, or everybody has left. Ask whoever sent you the link to start sharing again; the line \
+         below can already be started and waits for them."
+    } else {
+        "So there is nobody to download it from in one go. The line below gathers it from those who have parts of \
+         it, and waits for the rest."
+    };
+    ("No peer known here has all of it right now", next)
 }
 
 fn counted(count: usize, thing: &str) -> String {
@@ -190,8 +175,52 @@ mod tests {
             link: &link,
             file_url: None,
         });
-        assert!(html.contains("5.00 GiB in 1 file<") && html.contains("No peer known here has all of it"));
-        assert!(!html.contains("class=\"button\"") && !html.contains("curl"));
+        assert!(html.contains("<dd>5.00 GiB</dd>") && html.contains("<dt>Files</dt><dd>1</dd>"));
+        assert!(html.contains("No peer known here has all of it") && html.contains("those who have parts"));
+        assert!(
+            !html.contains("Open the folder") && !html.contains(" download>") && !html.contains("curl -o")
+        );
+    }
+
+    #[test]
+    fn a_folder_with_a_seed_is_opened_and_not_downloaded_at_once() {
+        let link = link();
+        let html = link_page(&LinkPage {
+            name: "photos",
+            size: 5 << 30,
+            files: 1200,
+            folder: true,
+            peers: 1,
+            seeds: 1,
+            link: &link,
+            file_url: Some("http://10.0.0.2:8000/file/x/"),
+        });
+        assert!(html.contains("href=\"http://10.0.0.2:8000/file/x/\">Open the folder<"));
+        assert!(html.contains("<dt>Files</dt><dd>1200</dd>") && html.contains("A folder shared"));
+        assert!(!html.contains(" download>") && !html.contains("curl -o"));
+    }
+
+    #[test]
+    fn whoever_comes_when_there_is_no_plain_download_reads_what_to_do() {
+        let link = link();
+        let page = |peers, seeds| {
+            link_page(&LinkPage {
+                name: "a",
+                size: 1,
+                files: 1,
+                folder: false,
+                peers,
+                seeds,
+                link: &link,
+                file_url: None,
+            })
+        };
+        let (empty, described) = (page(0, 0), page(2, 1));
+        assert!(empty.contains("Ask whoever sent you the link") && empty.contains("href=\"\">Look again<"));
+        assert!(
+            described.contains("only hand out single chunks") && !described.contains("has all of it right")
+        );
+        assert!(empty.contains("http-torrent get http://") && described.contains("http-torrent get http://"));
     }
 
     #[test]
@@ -212,10 +241,10 @@ mod tests {
         };
         let html = page("</title><script>alert(1)</script>';reboot;'");
         assert!(!html.contains("<script") && !html.contains("';reboot;'"));
-        assert!(html.contains("curl -o &#39;&lt;/title&gt;"));
+        assert!(html.contains("curl -o <bdi>&#39;&lt;/title&gt;"));
         let html = page("\u{1b}]0;x\u{202e}");
-        assert!(!html.contains(['\u{1b}', '\u{202e}']) && html.contains("curl -o download "));
-        assert!(page("-O").contains("curl -o download "), "no name may be an option");
+        assert!(!html.contains(['\u{1b}', '\u{202e}']) && html.contains("curl -o <bdi>download</bdi> "));
+        assert!(page("-O").contains("curl -o <bdi>download</bdi> "), "no name may be an option");
     }
 
     #[test]
