@@ -1,6 +1,6 @@
 # What a person types and what CI calls. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-lint test lint fmt bench
+.PHONY: help run setup setup-lint test lint fmt bench dashboard dashboard-check
 
 CARGO ?= cargo
 
@@ -31,3 +31,15 @@ fmt: ## format
 
 bench: ## measure against nginx + curl and plain copies (bench/README.md)
 	./bench/run
+
+# npm writes this file last: it is newer than the lock file only when everything of it is installed.
+dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/package-lock.json dashboard/.npmrc
+	cd dashboard && npm ci
+	@touch $@
+
+dashboard: dashboard/node_modules/.package-lock.json ## build the pages' style (needs Node 20 and npm; `cargo build` does not)
+	cd dashboard && npm run --silent build
+	$(CARGO) test --quiet -p pages
+
+dashboard-check: dashboard ## fail when the committed style is not what its sources build
+	git diff --exit-code HEAD -- crates/pages/assets
