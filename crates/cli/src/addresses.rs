@@ -2,7 +2,7 @@
 //!
 //! The host is `--advertise`, else a specific `--bind`, else the default route's own address, else 127.0.0.1.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::str::FromStr;
 
 use protocol::address::BadAddress;
@@ -49,7 +49,15 @@ impl FromStr for Advertise {
 
 /// The address to listen on: `--bind`, else all.
 pub(crate) fn listen_address(bind: Option<IpAddr>) -> IpAddr {
-    bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    bind.unwrap_or_else(|| {
+        if v6_sockets_take_v4() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
+    })
+}
+
+/// Whether one socket on `::` serves IPv4, too: not without IPv6, nor where the system keeps the two apart.
+fn v6_sockets_take_v4() -> bool {
+    let apart = std::fs::read_to_string("/proc/sys/net/ipv6/bindv6only");
+    apart.is_ok_and(|apart| apart.trim() == "0") && TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok()
 }
 
 /// The address that outgoing connections come from: a specific `--bind`, else what the system chooses.

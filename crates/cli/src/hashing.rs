@@ -45,7 +45,13 @@ pub(crate) fn torrentify(
     chunk_size: Option<ChunkSize>,
     tracker: BaseUrl,
 ) -> Result<(Torrent, Source), Failure> {
-    let total = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    let found = path.metadata().map_err(|error| {
+        Failure::disk(
+            format!("cannot read '{}': {error}", path.display()),
+            "name a file or folder that is there",
+        )
+    })?;
+    let total = found.is_file().then(|| found.len());
     let options = TorrentifyOptions { algorithm, chunk_size, tracker: Some(tracker) };
     Ok(with_progress(output, "hashing", total, |progress| store::torrentify_source(path, options, progress))?)
 }

@@ -78,7 +78,11 @@ fn torrentify_harms_no_file() {
     }
     assert_eq!(fs::read(dir.path().join("diary")).unwrap(), b"dear");
     assert_eq!(content::tree(dir.path()).len(), 2);
-    assert_eq!(run(dir.path(), ["torrentify", "missing", "a:1"]).code, Some(6));
+    let missing = run(dir.path(), ["torrentify", "missing", "a:1"]);
+    assert!(
+        missing.code == Some(6) && missing.stderr.starts_with("error: cannot read 'missing'"),
+        "{missing:#?}"
+    );
 }
 
 #[test]
