@@ -51,7 +51,7 @@ pub(crate) fn torrentify(
             "name a file or folder that is there",
         )
     })?;
-    let total = found.is_file().then(|| found.len());
+    let total = found.is_file().then_some(found.len());
     let options = TorrentifyOptions { algorithm, chunk_size, tracker: Some(tracker) };
     Ok(with_progress(output, "hashing", total, |progress| store::torrentify_source(path, options, progress))?)
 }
