@@ -158,3 +158,41 @@ impl<D: Disk> std::fmt::Debug for Complete<D> {
         write!(f, "Complete({})", self.tree.torrent.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash_tests::job::Job;
+    use crate::disk::memory::MemoryDisk;
+    use crate::place::Names;
+    use crate::{Opened, open_on};
+
+    const FIRST: ChunkIndex = ChunkIndex::new(0);
+
+    /// Finished content, and a way to write a byte into it that nobody expects.
+    fn watched() -> (MemoryDisk, Complete<MemoryDisk>, impl FnOnce() + Send + 'static) {
+        let job = Job::file("watched", 40);
+        let disk = job.brought_disk();
+        let opened = open_on(&Arc::new(disk.clone()), &job.torrent, &|_| {}).unwrap();
+        let Opened::Complete(complete) = opened else { panic!("not complete") };
+        let (disk_there, place) = (disk.clone(), Names::of(&job.torrent).finished);
+        let overwrite = move || disk_there.open(&place, Access::Write).unwrap().write_at(b"!", 3).unwrap();
+        (disk, complete, overwrite)
+    }
+
+    #[test]
+    fn a34_a_change_in_the_middle_of_a_read_is_noticed() {
+        let (disk, complete, overwrite) = watched();
+        assert!(complete.read(FIRST).is_ok());
+        disk.after_next_read(overwrite);
+        assert!(matches!(complete.read(FIRST), Err(StoreError::Changed { .. })));
+    }
+
+    #[test]
+    fn a34_a_change_in_the_middle_of_a_recheck_is_noticed() {
+        let (disk, complete, overwrite) = watched();
+        disk.after_next_read(overwrite);
+        assert!(!complete.recheck(FIRST), "what it read was right and is no longer there");
+        assert!(matches!(complete.read(FIRST), Err(StoreError::Changed { .. })));
+    }
+}

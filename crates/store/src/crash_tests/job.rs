@@ -17,43 +17,43 @@ const CHUNK: u64 = 16;
 /// A file that is not ours, beside everything.
 const NEIGHBOUR: (&str, &[u8]) = ("neighbour.part", b"not ours");
 
-pub(super) const RIGHT_ORDER: [Step; 2] = [Step::Data, Step::Journal];
+pub(crate) const RIGHT_ORDER: [Step; 2] = [Step::Data, Step::Journal];
 
 /// A torrent with its content.
-pub(super) struct Job {
-    pub(super) name: &'static str,
-    pub(super) torrent: Arc<Torrent>,
-    pub(super) names: Names,
+pub(crate) struct Job {
+    pub(crate) name: &'static str,
+    pub(crate) torrent: Arc<Torrent>,
+    pub(crate) names: Names,
     /// Chunks written between two syncs.
-    pub(super) group: usize,
+    pub(crate) group: usize,
     /// Subsets of the unsynced writes tried at each cut.
-    pub(super) subsets: u64,
+    pub(crate) subsets: u64,
     contents: Vec<Vec<u8>>,
 }
 
 /// What a process got done before it ended.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(crate) struct Life {
     /// Chunks that a successful sync, or opening, answered for.
-    pub(super) durable: ChunkSet,
+    pub(crate) durable: ChunkSet,
     /// It said that the download is complete.
-    pub(super) finished: bool,
+    pub(crate) finished: bool,
     /// Why it ended.
-    pub(super) error: Option<StoreError>,
+    pub(crate) error: Option<StoreError>,
 }
 
 impl Job {
-    pub(super) fn file(name: &'static str, size: usize) -> Self {
+    pub(crate) fn file(name: &'static str, size: usize) -> Self {
         let layout = |chunk| Layout::file(FilePath::name("x").unwrap(), size as u64, true, chunk).unwrap();
         Job::of(name, layout(ChunkSize::new(CHUNK).unwrap()), |at| at * 7 + at / 5)
     }
 
     /// Equal chunks throughout.
-    pub(super) fn twins(name: &'static str, size: usize) -> Self {
+    pub(crate) fn twins(name: &'static str, size: usize) -> Self {
         Job { name, ..Job::of(name, Job::file(name, size).torrent.layout().clone(), |_| 61) }
     }
 
-    pub(super) fn folder(name: &'static str, files: &[(&str, u64)]) -> Self {
+    pub(crate) fn folder(name: &'static str, files: &[(&str, u64)]) -> Self {
         let files = files.iter().map(|(path, size)| NewFile {
             path: FilePath::new(path).unwrap(),
             size: *size,
@@ -84,7 +84,7 @@ impl Job {
         Job { name, names: Names::of(&torrent), torrent, group: 3, subsets: 12, contents }
     }
 
-    pub(super) fn fresh_disk() -> MemoryDisk {
+    pub(crate) fn fresh_disk() -> MemoryDisk {
         let disk = MemoryDisk::new();
         disk.put(&Place::top().child(NEIGHBOUR.0), NEIGHBOUR.1);
         disk.sync_everything().unwrap();
@@ -92,7 +92,7 @@ impl Job {
     }
 
     /// A disk on which other hands put the whole content, and nobody synced it.
-    pub(super) fn brought_disk(&self) -> MemoryDisk {
+    pub(crate) fn brought_disk(&self) -> MemoryDisk {
         let disk = Self::fresh_disk();
         for (file, content) in self.contents.iter().enumerate() {
             let place = self.place(&self.names.finished, file);
@@ -106,7 +106,7 @@ impl Job {
     }
 
     /// A disk with half a download, whose `.part` was replaced by a copy that nobody synced.
-    pub(super) fn copied_disk(&self) -> MemoryDisk {
+    pub(crate) fn copied_disk(&self) -> MemoryDisk {
         let disk = Self::fresh_disk();
         if let Ok(Opened::Partial(partial)) = self.open(&disk) {
             let chunks = (0..self.torrent.chunk_count() / 2).map(ChunkIndex::new);
@@ -117,15 +117,15 @@ impl Job {
         disk
     }
 
-    pub(super) fn open(&self, disk: &MemoryDisk) -> Result<Opened<MemoryDisk>, StoreError> {
+    pub(crate) fn open(&self, disk: &MemoryDisk) -> Result<Opened<MemoryDisk>, StoreError> {
         open_on(&Arc::new(disk.clone()), &self.torrent, &|_| {})
     }
 
-    pub(super) fn chunk(&self, chunk: ChunkIndex) -> VerifiedChunk {
+    pub(crate) fn chunk(&self, chunk: ChunkIndex) -> VerifiedChunk {
         VerifiedChunk::check(&self.torrent, chunk, Bytes::copy_from_slice(self.bytes(chunk))).unwrap()
     }
 
-    pub(super) fn bytes(&self, chunk: ChunkIndex) -> &[u8] {
+    pub(crate) fn bytes(&self, chunk: ChunkIndex) -> &[u8] {
         let span = self.torrent.span(chunk);
         let offset = usize::try_from(span.offset).unwrap();
         &self.contents[span.file][offset..][..span.length as usize]
@@ -140,7 +140,7 @@ impl Job {
 
     /// Opens, fetches what is missing in some order with a sync every few chunks, and finishes; until something
     /// goes wrong.
-    pub(super) fn live(&self, disk: &MemoryDisk, order: [Step; 2], dice: &mut Dice) -> Life {
+    pub(crate) fn live(&self, disk: &MemoryDisk, order: [Step; 2], dice: &mut Dice) -> Life {
         let durable = ChunkSet::empty(self.torrent.chunk_count());
         let mut life = Life { durable, finished: false, error: None };
         life.error = self.live_until_error(disk, order, dice, &mut life).err();
@@ -183,7 +183,7 @@ impl Job {
     }
 
     /// What must hold on a disk that came back after `life`; ends with the download brought to its end.
-    pub(super) fn check(&self, disk: &MemoryDisk, life: &Life, dice: &mut Dice) -> Result<(), String> {
+    pub(crate) fn check(&self, disk: &MemoryDisk, life: &Life, dice: &mut Dice) -> Result<(), String> {
         self.check_final_place(disk)?;
         if life.finished && disk.metadata(&self.names.finished).unwrap().is_none() {
             return Err("complete, and not in its final place".into());
@@ -241,7 +241,7 @@ impl Job {
 }
 
 /// One of each kind.
-pub(super) fn jobs() -> Vec<Job> {
+pub(crate) fn jobs() -> Vec<Job> {
     let small: Vec<String> = (0..70).map(|file| format!("d{}/f{file}", file % 3)).collect();
     let small: Vec<_> = small.iter().map(|path| (path.as_str(), 5)).collect();
     let tree = [("a", 40), ("b/c/run", 20), ("b/empty", 0), ("b/d", 16), ("e/empty-run", 0), ("f", 1)];

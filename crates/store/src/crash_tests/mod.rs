@@ -3,5 +3,5 @@
 
 mod crashes;
 mod failures;
-mod job;
+pub(crate) mod job;
 mod proof_of_the_test;

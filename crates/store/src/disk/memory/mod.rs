@@ -65,6 +65,7 @@ pub(crate) struct MemoryDisk {
     world: Arc<Mutex<World>>,
     during_next_sync: Arc<Mutex<Option<Interruption>>>,
     after_next_write: Arc<Mutex<Option<Interruption>>>,
+    after_next_read: Arc<Mutex<Option<Interruption>>>,
 }
 
 /// Something that happens in the middle of an operation.
@@ -165,6 +166,7 @@ impl MemoryDisk {
             world: Arc::new(Mutex::new(world)),
             during_next_sync: Arc::default(),
             after_next_write: Arc::default(),
+            after_next_read: Arc::default(),
         }
     }
 
@@ -202,6 +204,11 @@ impl MemoryDisk {
     /// Runs when the next write to a file is done and its writer does not know yet.
     pub(crate) fn after_next_write(&self, what: impl FnOnce() + Send + 'static) {
         *locked(&self.after_next_write) = Some(Box::new(what));
+    }
+
+    /// Runs when the next read of a file is done and its reader does not know yet.
+    pub(crate) fn after_next_read(&self, what: impl FnOnce() + Send + 'static) {
+        *locked(&self.after_next_read) = Some(Box::new(what));
     }
 
     /// Puts a file there, with its folders, that is not durable yet.
@@ -345,7 +352,10 @@ impl DiskFile for MemoryFile {
         let from = usize::try_from(offset).unwrap().min(content.len());
         let there = &content[from..][..buffer.len().min(content.len() - from)];
         buffer[..there.len()].copy_from_slice(there);
-        Ok(there.len())
+        let read = there.len();
+        drop(world);
+        interrupt(&self.disk.after_next_read);
+        Ok(read)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
