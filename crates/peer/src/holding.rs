@@ -1,6 +1,7 @@
 //! What this process holds of one torrent: the content on disk, which chunks of it may be served, and the order in
 //! which they came, so that neighbours can ask what is new.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,6 +17,8 @@ use crate::acquaintances::Acquaintances;
 /// Shared by the server, the driver and the announcers of one torrent.
 pub(crate) struct Holding {
     torrent: Arc<Torrent>,
+    /// The chunks that this process is to have: all, or those of chosen files.
+    wanted: ChunkSet,
     content: RwLock<Stored>,
     gains: RwLock<GainLog>,
     /// Carries [`GainLog::seq`]: whoever waits for news waits on this.
@@ -50,18 +53,20 @@ impl GainLog {
 
 impl Holding {
     pub(crate) fn complete(torrent: Arc<Torrent>, complete: Complete) -> Self {
-        let held = ChunkSet::full(torrent.chunk_count());
-        Self::new(torrent, Stored::Complete(Arc::new(complete)), held)
+        let all = ChunkSet::full(torrent.chunk_count());
+        Self::new(torrent, all.clone(), Stored::Complete(Arc::new(complete)), all)
     }
 
-    pub(crate) fn partial(torrent: Arc<Torrent>, partial: Arc<Partial>) -> Self {
-        let held = partial.have();
-        Self::new(torrent, Stored::Partial(partial), held)
+    /// `files`: only these are wanted; `None` is all of them.
+    pub(crate) fn partial(torrent: Arc<Torrent>, partial: Partial, files: Option<&BTreeSet<usize>>) -> Self {
+        let (wanted, held) = (chunks_of(&torrent, files), partial.have());
+        Self::new(torrent, wanted, Stored::Partial(Arc::new(partial)), held)
     }
 
-    fn new(torrent: Arc<Torrent>, content: Stored, held: ChunkSet) -> Self {
+    fn new(torrent: Arc<Torrent>, wanted: ChunkSet, content: Stored, held: ChunkSet) -> Self {
         Holding {
             torrent,
+            wanted,
             content: RwLock::new(content),
             gains: RwLock::new(GainLog { held, order: Vec::new() }),
             news: watch::Sender::new(0),
@@ -74,6 +79,11 @@ impl Holding {
 
     pub(crate) fn torrent(&self) -> &Arc<Torrent> {
         &self.torrent
+    }
+
+    /// The chunks that this process is to have.
+    pub(crate) const fn wanted(&self) -> &ChunkSet {
+        &self.wanted
     }
 
     /// The chunks held, and the sequence number up to which this tells.
@@ -110,12 +120,13 @@ impl Holding {
         self.news.subscribe()
     }
 
-    /// Writes a verified chunk and all its twins; from then on they are served. Blocks on the disk.
+    /// Writes a verified chunk and all its wanted twins; from then on they are served. Blocks on the disk.
     /// Returns the bytes that are new.
     pub(crate) fn store(&self, chunk: &VerifiedChunk) -> Result<u64, StoreError> {
         let Stored::Partial(partial) = self.content() else { return Ok(0) };
         let mut stored = Vec::new();
-        for twin in self.torrent.twins(chunk.index()).filter(|twin| !self.holds(*twin)) {
+        let missing = |twin: &ChunkIndex| self.wanted.contains(*twin) && !self.holds(*twin);
+        for twin in self.torrent.twins(chunk.index()).filter(missing) {
             if let Some(twin_chunk) = chunk.as_twin(&self.torrent, twin) {
                 partial.write(&twin_chunk)?;
                 stored.push(twin);
@@ -127,7 +138,7 @@ impl Holding {
     /// Copies chunks that are missing from twins that are here (a download that was cut between the two). Blocks.
     pub(crate) fn copy_twins(&self) -> Result<(), StoreError> {
         let held = self.held().0;
-        for chunk in held.inverted().iter() {
+        for chunk in self.wanted.difference(&held) {
             let here = self.torrent.twins(chunk).find(|twin| held.contains(*twin));
             if let (Some(here), Stored::Partial(partial)) = (here, self.content()) {
                 let bytes = partial.read(here)?;
@@ -198,12 +209,29 @@ impl Holding {
     }
 
     /// Moves the finished content to its final place. Blocks on the disk.
-    pub(crate) fn finish(&self) -> Result<(), StoreError> {
-        if let Stored::Partial(partial) = self.content() {
-            let complete = Arc::new(partial.finish()?);
-            *self.content.write().unwrap_or_else(PoisonError::into_inner) = Stored::Complete(complete);
+    pub(crate) fn finish(&self) -> Result<PathBuf, StoreError> {
+        match self.content() {
+            Stored::Partial(partial) => {
+                let complete = Arc::new(partial.finish()?);
+                let path = complete.path().to_owned();
+                *self.content.write().unwrap_or_else(PoisonError::into_inner) = Stored::Complete(complete);
+                Ok(path)
+            }
+            Stored::Complete(complete) => Ok(complete.path().to_owned()),
         }
-        Ok(())
+    }
+
+    /// Moves these files alone to their final place (`get --files`). Blocks on the disk.
+    pub(crate) fn finish_selection(&self, files: &BTreeSet<usize>) -> Result<PathBuf, StoreError> {
+        match self.content() {
+            Stored::Partial(partial) => {
+                let path = partial.finish_selection(files)?;
+                // What came of other files is gone from the disk.
+                self.gains.write().unwrap_or_else(PoisonError::into_inner).held = partial.have();
+                Ok(path)
+            }
+            Stored::Complete(complete) => Ok(complete.path().to_owned()),
+        }
     }
 
     /// Where the finished content lies; `None` while it is partial.
@@ -236,4 +264,17 @@ impl Holding {
     pub(crate) fn count_upload(&self, bytes: u64) {
         self.uploaded.fetch_add(bytes, Ordering::Relaxed);
     }
+}
+
+/// The chunks of these files, or of all.
+fn chunks_of(torrent: &Torrent, files: Option<&BTreeSet<usize>>) -> ChunkSet {
+    let count = torrent.chunk_count();
+    let Some(files) = files else { return ChunkSet::full(count) };
+    let mut chunks = ChunkSet::empty(count);
+    for entry in files.iter().filter_map(|file| torrent.layout().files().get(*file)) {
+        for chunk in entry.first_chunk..entry.first_chunk + entry.chunk_count {
+            chunks.insert(ChunkIndex::new(chunk));
+        }
+    }
+    chunks
 }

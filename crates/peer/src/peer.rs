@@ -1,12 +1,13 @@
 //! The peer itself: assembles the parts, listens, and stops in good order.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{BaseUrl, ChunkSet, HostPort, PeerId, Torrent};
+use protocol::{BaseUrl, HostPort, PeerId, Torrent};
 use store::{Complete, Opened, StoreError};
 use swarm::{Order, UploadConfig};
 use tokio::net::TcpListener;
@@ -68,6 +69,8 @@ pub struct Job {
     pub peers: Vec<BaseUrl>,
     /// In which order to fetch.
     pub order: Order,
+    /// Only these files (by their position in the layout); `None` is all of them.
+    pub files: Option<BTreeSet<usize>>,
 }
 
 /// Where a torrent's content is, or is to be.
@@ -128,10 +131,12 @@ impl Peer {
     /// Shares a torrent, downloading what is missing.
     pub async fn add(&self, job: Job) -> Result<Sharing, AddError> {
         let began = Instant::now();
-        let Job { torrent, content, trackers, peers, order } = job;
+        let Job { torrent, content, trackers, peers, order, files } = job;
+        // All of them is no choice.
+        let files = files.filter(|files| files.len() < torrent.layout().files().len());
         let holding = match content {
             Content::Source(complete) => Holding::complete(torrent.clone(), complete),
-            Content::Dir(dir) => open(torrent.clone(), dir).await?,
+            Content::Dir(dir) => open(torrent.clone(), dir, files.clone()).await?,
         };
         let holding = Arc::new(holding);
         if !self.context.catalog.add(&holding) {
@@ -139,7 +144,7 @@ impl Peer {
         }
         let start = Start {
             context: self.context.clone(),
-            wanted: ChunkSet::full(torrent.chunk_count()),
+            files,
             holding,
             order,
             seed: self.seed,
@@ -162,12 +167,16 @@ impl Peer {
     }
 }
 
-async fn open(torrent: Arc<Torrent>, dir: PathBuf) -> Result<Holding, AddError> {
+async fn open(
+    torrent: Arc<Torrent>,
+    dir: PathBuf,
+    files: Option<BTreeSet<usize>>,
+) -> Result<Holding, AddError> {
     let opening = move || {
         Ok(match store::open(torrent.clone(), &dir, &|_| {})? {
             Opened::Complete(complete) => Holding::complete(torrent, complete),
             Opened::Partial(partial) => {
-                let holding = Holding::partial(torrent, Arc::new(partial));
+                let holding = Holding::partial(torrent, partial, files.as_ref());
                 holding.copy_twins()?;
                 holding
             }

@@ -1,10 +1,11 @@
 //! One torrent in this process: from the first look at the disk, through the download, to seeding on.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use protocol::BaseUrl;
 use protocol::torrent::Torrent;
-use protocol::{BaseUrl, ChunkSet};
 use store::StoreError;
 use swarm::{Download, Order};
 use tokio::sync::{mpsc, watch};
@@ -60,7 +61,8 @@ impl Sharing {
 pub(crate) struct Start {
     pub(crate) context: Arc<Context>,
     pub(crate) holding: Arc<Holding>,
-    pub(crate) wanted: ChunkSet,
+    /// Only these files; `None` is all of them.
+    pub(crate) files: Option<BTreeSet<usize>>,
     pub(crate) order: Order,
     pub(crate) seed: u64,
     pub(crate) trackers: Vec<BaseUrl>,
@@ -74,9 +76,10 @@ impl Start {
     /// Starts the announcers, and the driver when something is missing.
     pub(crate) fn begin(self) -> Sharing {
         let torrent = self.holding.torrent().clone();
-        let local = torrent.bytes_in(&self.holding.held().0);
-        let mut first =
-            Progress { bytes: local, total: torrent.bytes_in(&self.wanted), ..Progress::default() };
+        let wanted = self.holding.wanted();
+        let held = self.holding.held().0;
+        let local = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
+        let mut first = Progress { bytes: local, total: torrent.bytes_in(wanted), ..Progress::default() };
         first.sources.local = local;
         let (progress_to, progress) = watch::channel(first);
         let (outcome_to, outcome) = watch::channel(None);
@@ -120,8 +123,9 @@ impl Run {
         tell: mpsc::Sender<Fact>,
         inbox: mpsc::Receiver<Fact>,
     ) -> Result<Completed, DownloadError> {
-        let Start { context, holding, wanted, order, seed, peers, began, stop, .. } = self.start;
-        if holding.path().is_none() {
+        let Start { context, holding, files, order, seed, peers, began, stop, .. } = self.start;
+        let mut path = holding.path();
+        if path.is_none() {
             let known = peers.into_iter().map(|url| Sighting { url, peer: None, held: None }).collect();
             // The inbox is empty and has room: this does not wait.
             let _ = tell.send(Fact::Sighted(known)).await;
@@ -133,7 +137,7 @@ impl Run {
                 ..swarm::Config::default()
             };
             let driver = Driver::new(Setup {
-                brain: Download::new(config, torrent.chunk_count(), missing(&holding, &wanted), seed),
+                brain: Download::new(config, torrent.chunk_count(), missing(&holding), seed),
                 context,
                 holding: holding.clone(),
                 local: self.local,
@@ -144,15 +148,14 @@ impl Run {
                 stop,
             });
             match driver.run().await {
-                Ending::Whole => finish(&holding).await?,
+                Ending::Whole => path = Some(finish(&holding, files).await?),
                 Ending::Stopped => return Err(DownloadError::Stopped),
                 Ending::Disk(error) => return Err(DownloadError::Store(Arc::new(error))),
             }
             self.hurry.ask();
         }
-        let sources = self.progress.borrow().sources;
-        let path = holding.path().unwrap_or_else(PathBuf::new);
-        Ok(Completed { path, bytes: holding.torrent().size(), elapsed: began.elapsed(), sources })
+        let Progress { sources, total, .. } = *self.progress.borrow();
+        Ok(Completed { path: path.unwrap_or_default(), bytes: total, elapsed: began.elapsed(), sources })
     }
 }
 
@@ -160,8 +163,13 @@ impl Run {
 /// a leecher's memory.
 const IN_FLIGHT: u64 = 10 << 20;
 
-async fn finish(holding: &Arc<Holding>) -> Result<(), DownloadError> {
+/// Moves what is wanted to its final place; says where that is.
+async fn finish(holding: &Arc<Holding>, files: Option<BTreeSet<usize>>) -> Result<PathBuf, DownloadError> {
     let holding = holding.clone();
-    let finished = tokio::task::spawn_blocking(move || holding.finish()).await;
+    let finishing = move || match files {
+        Some(files) => holding.finish_selection(&files),
+        None => holding.finish(),
+    };
+    let finished = tokio::task::spawn_blocking(finishing).await;
     finished.map_err(|_| DownloadError::Stopped)?.map_err(|error| DownloadError::Store(Arc::new(error)))
 }

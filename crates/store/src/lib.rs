@@ -7,6 +7,7 @@
 //! | nothing, or `.name.http-torrent` alone | not begun | an empty [`Partial`] |
 //! | `name.part` and `.name.http-torrent` | under way, or finished but for the rename | [`Partial`], or [`Complete`] |
 //! | `name`, perhaps with `.name.http-torrent` | finished | [`Complete`], hashed first unless the journal vouches |
+//! | `name` whose journal says that it is a selection | some files finished | a [`Partial`] again |
 //! | `name` with other content, or `name.part` alone | not ours | [`StoreError::InTheWay`], untouched |
 //!
 //! Promises, each kept by a test: no byte reaches the final name unverified; the process may be killed, and the
@@ -75,7 +76,9 @@ fn open_on<D: Disk>(
 ) -> Result<Opened<D>, StoreError> {
     let names = Names::of(torrent);
     let failed = |error| StoreError::of("look at", disk.path(&names.finished), error);
-    if let Some(found) = disk.metadata(&names.finished).map_err(failed)? {
+    if let Some(found) = disk.metadata(&names.finished).map_err(failed)?
+        && !partial::taken_up_again(disk, torrent, &names, &found)?
+    {
         return finished::open(disk, torrent, &names, &found, progress).map(Opened::Complete);
     }
     let partial = partial::open(disk, torrent, &names, progress)?;

@@ -48,7 +48,7 @@ async fn the_page_links_to_a_seed_for_the_plain_download() {
         assert_eq!(server.put(&format!("{path}/peers"), &announce.to_string()).await.status, 200);
     }
     let page = server.send("GET", &path, &[HTML], "").await.body;
-    assert!(page.contains(&format!("href=\"http://127.0.0.1:8002/file/{id}\"")), "{page}");
+    assert!(page.contains(&format!("href=\"http://127.0.0.1:8002/file/{id}?download\"")), "{page}");
     assert!(page.contains("<dt>Peers</dt><dd>2</dd>") && page.contains("<dt>With all of it</dt><dd>1</dd>"));
 }
 

@@ -296,14 +296,20 @@ impl Driver {
 }
 
 /// The chunks that the brain is to bring: of those wanted and missing, one for each set of twins.
-pub(crate) fn missing(holding: &Holding, wanted: &ChunkSet) -> ChunkSet {
+pub(crate) fn missing(holding: &Holding) -> ChunkSet {
     let torrent = holding.torrent();
     let held = holding.held().0;
     let mut missing = ChunkSet::empty(torrent.chunk_count());
-    for chunk in wanted.difference(&held) {
-        missing.insert(torrent.first_twin(chunk));
+    for chunk in holding.wanted().difference(&held) {
+        missing.insert(first_wanted_twin(holding, chunk));
     }
     missing
+}
+
+/// The chunk that stands for all its wanted twins.
+fn first_wanted_twin(holding: &Holding, chunk: ChunkIndex) -> ChunkIndex {
+    let mut twins = holding.torrent().twins(chunk);
+    twins.find(|twin| holding.wanted().contains(*twin)).unwrap_or(chunk)
 }
 
 /// Keys for neighbours: never used twice in a download.

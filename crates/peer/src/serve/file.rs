@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, OriginalUri, Path, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::ChunkIndex;
-use protocol::torrent::Shape;
+use protocol::torrent::{FileEntry, Shape};
 use swarm::Requester;
 
 use super::chunk::{insert_content_range, read, unsatisfiable};
@@ -26,16 +26,26 @@ use crate::holding::Holding;
 const READ_AHEAD: u32 = 8;
 /// A path stays readable: only what may not stand in one is encoded.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// The query that makes browsers save a file which they could also show.
+const DOWNLOAD: &str = "download";
 /// A shared file is a stranger's content on our origin: it may not run as a page.
 const SANDBOX: HeaderValue =
     HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'; media-src 'self'");
 
+/// Who asks for a file, and how.
+struct Asked {
+    from: SocketAddr,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
 pub(super) async fn root(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
-    OriginalUri(uri): OriginalUri,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     method: Method,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Response<Body> {
     let holding = match torrent::find(&context, &id) {
@@ -43,7 +53,7 @@ pub(super) async fn root(
         Err(refusal) => return refusal,
     };
     match holding.torrent().layout().shape() {
-        Shape::File => serve(&context, holding, 0, from, &method, &headers),
+        Shape::File => serve(&context, holding, 0, &Asked { from, method, uri, headers }),
         Shape::Folder => list(&holding, uri.path().ends_with('/')),
     }
 }
@@ -54,6 +64,7 @@ pub(super) async fn inside(
     Path((id, path)): Path<(String, String)>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     method: Method,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Response<Body> {
     let holding = match torrent::find(&context, &id) {
@@ -61,32 +72,26 @@ pub(super) async fn inside(
         Err(refusal) => return refusal,
     };
     match holding.torrent().layout().find(&path) {
-        Some(file) => serve(&context, holding, file, from, &method, &headers),
+        Some(file) => serve(&context, holding, file, &Asked { from, method, uri, headers }),
         None => answer::not_found("this torrent has no such file"),
     }
 }
 
-fn serve(
-    context: &Arc<Context>,
-    holding: Arc<Holding>,
-    file: usize,
-    from: SocketAddr,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Response<Body> {
+fn serve(context: &Arc<Context>, holding: Arc<Holding>, file: usize, asked: &Asked) -> Response<Body> {
     let torrent = holding.torrent().clone();
     let entry = &torrent.layout().files()[file];
     let etag = format!("\"{}-{file}\"", torrent.id());
-    let (status, first, length) = match wanted(headers, entry.size, &etag) {
+    let (status, first, length) = match wanted(&asked.headers, entry.size, &etag) {
         Wanted::Whole => (StatusCode::OK, 0, entry.size),
         Wanted::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
         Wanted::Nothing => return unsatisfiable(entry.size),
     };
     let mut response = Response::new(Body::empty());
-    if *method != Method::HEAD && length > 0 {
+    if asked.method != Method::HEAD && length > 0 {
         let outgoing = Outgoing { context: context.clone(), holding: holding.clone() };
         let (pipe, body) = outgoing.piped();
-        let reader = Reader { context: context.clone(), holding, file, requester: requester(headers, from) };
+        let requester = requester(&asked.headers, asked.from);
+        let reader = Reader { context: context.clone(), holding, file, requester };
         tokio::spawn(async move {
             // Whoever is gone needs no answer.
             let _ = reader.send(&pipe, first, length).await;
@@ -95,20 +100,26 @@ fn serve(
     }
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    describe(headers, entry, asked.uri.query() == Some(DOWNLOAD));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    insert(headers, header::ETAG, &etag);
+    if status == StatusCode::PARTIAL_CONTENT {
+        insert_content_range(headers, &format!("bytes {first}-{}/{}", first + length - 1, entry.size));
+    }
+    response
+}
+
+/// What a browser should make of the file: show what it can, or save it, but never run it.
+fn describe(headers: &mut HeaderMap, entry: &FileEntry, save: bool) {
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let media_type = mime_guess::from_path(entry.path.as_str()).first_or_octet_stream();
     insert(headers, header::CONTENT_TYPE, media_type.as_ref());
-    insert(headers, header::ETAG, &etag);
     let name = entry.path.components().next_back().unwrap_or_default();
-    let disposition = format!("inline; filename*=UTF-8''{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+    let manner = if save { "attachment" } else { "inline" };
+    let disposition = format!("{manner}; filename*=UTF-8''{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
     insert(headers, header::CONTENT_DISPOSITION, &disposition);
-    if status == StatusCode::PARTIAL_CONTENT {
-        insert_content_range(headers, &format!("bytes {first}-{}/{}", first + length - 1, entry.size));
-    }
-    response
 }
 
 fn insert(headers: &mut HeaderMap, name: header::HeaderName, text: &str) {

@@ -1,5 +1,6 @@
 //! A swarm for tests: temporary folders, peers on any free port of 127.0.0.1, a deadline on every wait.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,6 +78,7 @@ impl Source {
             trackers: Vec::new(),
             peers: Vec::new(),
             order: Order::RarestFirst,
+            files: None,
         }
     }
 }
@@ -94,8 +96,17 @@ impl Leecher {
     }
 
     pub(crate) async fn start_with(source: &Source, known: Vec<BaseUrl>) -> Self {
+        Self::start_job(Job { peers: known, ..source.job(Path::new("")) }).await
+    }
+
+    pub(crate) async fn start_files(source: &Source, known: Vec<BaseUrl>, files: BTreeSet<usize>) -> Self {
+        Self::start_job(Job { peers: known, files: Some(files), ..source.job(Path::new("")) }).await
+    }
+
+    async fn start_job(job: Job) -> Self {
         let (folder, peer) = (tempfile::tempdir().unwrap(), start().await);
-        let sharing = peer.add(Job { peers: known, ..source.job(folder.path()) }).await.unwrap();
+        let content = Content::Dir(folder.path().to_owned());
+        let sharing = peer.add(Job { content, ..job }).await.unwrap();
         Leecher { _folder: folder, peer, sharing }
     }
 

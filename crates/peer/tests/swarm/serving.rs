@@ -135,6 +135,9 @@ async fn a_file_is_there_for_curl_and_players() {
     let whole = get(seed.url(), &path).await;
     assert_eq!((whole.status, whole.body == content), (200, true));
     assert_eq!(whole.header("accept-ranges"), "bytes");
+    assert_eq!(whole.header("content-disposition"), "inline; filename*=UTF-8''data%2Ebin");
+    let saved = get(seed.url(), &format!("{path}?download")).await;
+    assert!(saved.header("content-disposition").starts_with("attachment;") && saved.body == content);
     let (first, last) = (CHUNK - 3, 2 * CHUNK + 3);
     let part = with(&seed, "GET", &path, &format!("Range: bytes={first}-{last}\r\n"), b"").await;
     assert_eq!((part.status, part.body == content[first..=last]), (206, true));

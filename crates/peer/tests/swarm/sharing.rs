@@ -36,7 +36,7 @@ async fn a_file_of_every_awkward_size_arrives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_of_equal_chunks_arrives_with_one_of_them_fetched() {
-    let source = Source::file(&[7; 5 * (16 << 10)]);
+    let source = Source::file(&vec![7; 5 * (16 << 10)]);
     let (seed, sharing) = source.seed().await;
     let leecher = Leecher::start(&source, &[&seed]).await;
     let completed = leecher.completed().await.unwrap();
@@ -89,4 +89,23 @@ async fn leechers_that_know_only_the_seed_find_each_other() {
         from_peers += completed.sources.peer;
     }
     assert!(from_peers > 0, "they gave each other something");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chosen_files_of_a_folder_arrive_without_the_others() {
+    let source = Source::made(|folder| {
+        let top = folder.join("top");
+        std::fs::create_dir_all(&top).unwrap();
+        for (name, length) in [("a", 100_000), ("b", 50_000), ("c", 200_000)] {
+            std::fs::write(top.join(name), bytes(length)).unwrap();
+        }
+        top
+    });
+    let (seed, _sharing) = source.seed().await;
+    let leecher = Leecher::start_files(&source, vec![seed.url().clone()], [1].into()).await;
+    let completed = leecher.completed().await.unwrap();
+    assert_eq!((completed.bytes, completed.sources.seed), (50_000, 50_000));
+    let names: Vec<_> = std::fs::read_dir(&completed.path).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["b"]);
+    same(&source.path.join("b"), &completed.path.join("b"));
 }

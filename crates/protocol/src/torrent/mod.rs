@@ -157,11 +157,6 @@ impl Torrent {
         by_hash.get(hash).map_or(&[], Vec::as_slice)
     }
 
-    /// The chunk that stands for all its twins: the first with the same hash and length.
-    pub fn first_twin(&self, chunk: ChunkIndex) -> ChunkIndex {
-        self.twins(chunk).next().unwrap_or(chunk)
-    }
-
     /// Every chunk with the same hash and length as `chunk`, itself included, in file order.
     pub fn twins(&self, chunk: ChunkIndex) -> impl Iterator<Item = ChunkIndex> + '_ {
         let length = self.span(chunk).length;

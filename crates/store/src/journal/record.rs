@@ -17,6 +17,7 @@ const LENGTH: usize = 4;
 const ROOT: u8 = 1;
 const DURABLE: u8 = 2;
 const COMPLETE: u8 = 3;
+const SELECTION: u8 = 4;
 
 /// One thing that became durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) enum Record {
     Durable(Group),
     /// Everything is, and these are the files in the torrent's order.
     Complete(Vec<Stamp>),
+    /// Under the final name there are only some files, all of them finished.
+    Selection,
 }
 
 /// Chunks that became durable together.
@@ -50,6 +53,8 @@ pub(crate) struct Claims {
     pub(crate) chunks: ChunkSet,
     /// The finished files.
     pub(crate) complete: Option<Vec<Stamp>>,
+    /// The final name was given to a selection of files; what was written since then is a download again.
+    pub(crate) selection: bool,
 }
 
 /// Links each record to all before it, so that a stale one behind a rewritten one is never taken for its successor.
@@ -118,6 +123,7 @@ impl Record {
                 body.push(DURABLE);
                 group.encode(&mut body);
             }
+            Record::Selection => body.push(SELECTION),
             Record::Complete(stamps) => {
                 body.push(COMPLETE);
                 put_count(&mut body, stamps.len());
@@ -158,6 +164,7 @@ impl Record {
                 });
                 Record::Complete(stamps.collect::<Option<_>>()?)
             }
+            [SELECTION] => Record::Selection,
             _ => return None,
         };
         reader.0.is_empty().then_some((record, LENGTH + length + CHECK, next))
@@ -191,7 +198,7 @@ impl Group {
 impl Claims {
     pub(super) fn none(torrent: &Torrent) -> Self {
         let chunks = ChunkSet::empty(torrent.chunk_count());
-        Claims { root: None, files: BTreeMap::new(), chunks, complete: None }
+        Claims { root: None, files: BTreeMap::new(), chunks, complete: None, selection: false }
     }
 
     /// What a single record says.
@@ -208,7 +215,14 @@ impl Claims {
                 *self = Claims { root: Some(identity), ..Claims::none(torrent) };
                 self.add_group(&group, torrent)
             }
-            Record::Durable(group) => self.add_group(&group, torrent),
+            Record::Durable(group) => {
+                self.selection = false;
+                self.add_group(&group, torrent)
+            }
+            Record::Selection => {
+                self.selection = true;
+                true
+            }
             Record::Complete(stamps) => {
                 let fits = stamps.len() == torrent.layout().files().len();
                 self.complete = fits.then_some(stamps);

@@ -28,7 +28,7 @@ impl<D: Disk> Partial<D> {
         // Otherwise an earlier call got as far as the rename.
         if self.tree.base() != self.names.finished {
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
-            self.round_off()?;
+            self.round_off(|_| true)?;
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
             let stamps = self.tree.stamps()?;
             self.append(&mut journal, &Record::Complete(stamps))?;
@@ -41,9 +41,10 @@ impl<D: Disk> Partial<D> {
         Ok(Complete::new(tree, self.tree.stamps()?))
     }
 
-    /// What no chunk brings: empty files, and who may execute what.
-    fn round_off(&self) -> Result<(), StoreError> {
-        for (file, entry) in self.torrent.layout().files().iter().enumerate() {
+    /// What no chunk brings to the files chosen: empty ones, and who may execute what.
+    pub(super) fn round_off(&self, chosen: impl Fn(usize) -> bool) -> Result<(), StoreError> {
+        let files = self.torrent.layout().files().iter().enumerate();
+        for (file, entry) in files.filter(|(file, _)| chosen(*file)) {
             if entry.size == 0 {
                 let handle = self.writable(file)?;
                 locked(&self.state).touched(file, handle);

@@ -7,6 +7,7 @@
 mod finishing;
 mod group;
 mod opening;
+mod selection;
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ use crate::tree::Tree;
 use group::{Snapshot, State};
 
 pub(crate) use opening::open;
+pub(crate) use selection::taken_up_again;
 
 /// An unfinished download, locked against other processes until it is dropped. Shared between threads; every call
 /// may block on the disk.

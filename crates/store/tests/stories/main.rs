@@ -3,6 +3,7 @@
 
 mod download;
 mod in_the_way;
+mod selection;
 mod shared;
 mod support;
 mod torrentify;
