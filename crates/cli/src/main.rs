@@ -11,6 +11,7 @@ mod event;
 mod exit_code;
 mod failure;
 mod following;
+mod glob;
 mod hashing;
 mod hope;
 mod logging;

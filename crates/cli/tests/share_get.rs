@@ -115,6 +115,28 @@ fn any_http_client_gets_the_file_or_a_part_of_it() {
 }
 
 #[test]
+fn some_files_of_a_folder_and_later_all_of_them() {
+    let dir = folder();
+    let original = dir.path().join("x");
+    let files = [("docs/a.txt", 100_000), ("docs/b", 70_000), ("big", 3 * CHUNK), ("docs/empty", 0)];
+    for ((path, length), seed) in files.into_iter().zip(1..) {
+        content::write(&original.join(path), &content::bytes(length, seed));
+    }
+    let sharer = Sharer::start(dir.path(), "x");
+    let get = |flags: &[&str]| sharer.start_get(dir.path(), "copy", flags).finished();
+    let copy = || content::tree(&dir.path().join("copy/x"));
+    assert_eq!(get(&["--files", "*.txt", "--files", "*/em?ty"]).code, Some(0));
+    let mut chosen = content::tree(&original);
+    chosen.retain(|(path, _, _)| ["docs/a.txt", "docs/empty"].contains(&path.as_str()));
+    assert!(chosen.len() == 2 && copy() == chosen, "not exactly the files asked for");
+    let all = get(&[]);
+    assert_eq!(all.event("complete")["sources"]["local"], 100_000, "{all:#?}");
+    assert!(copy() == content::tree(&original), "the copy differs");
+    let nothing = get(&["--files", "*.mp3"]);
+    assert_eq!((nothing.code, nothing.event("error")["kind"].as_str()), (Some(2), Some("usage")));
+}
+
+#[test]
 fn a_second_get_finds_everything_at_home() {
     let dir = folder();
     content::write(&dir.path().join("f"), &content::bytes(CHUNK * 2, 5));

@@ -94,6 +94,7 @@ impl Client {
             content: Content::Dir(self.dir.clone()),
             peers: self.network.peer.clone(),
             order: Order::RarestFirst,
+            files: None,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `get`: from a link to the file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use peer::{Content, FindError, Job, Order, Peer, find_torrent};
+use protocol::torrent::Shape;
 use protocol::{BaseUrl, Link, Torrent};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +15,7 @@ use crate::args::{Global, Network};
 use crate::duration::Span;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::glob::Glob;
 use crate::output::Output;
 use crate::signals::{or_interrupted, stop_on_signals};
 use crate::swarm_member::{self, each_once};
@@ -44,6 +47,9 @@ pub(crate) struct Get {
     /// In order, for files that are read while they arrive
     #[arg(long)]
     sequential: bool,
+    /// Only a folder's files that fit: * and ? in a name, ** for folders (can be repeated)
+    #[arg(long, value_name = "GLOB")]
+    files: Vec<String>,
     /// Port to listen on; 0 for any that is free
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Network")]
     pub(crate) port: u16,
@@ -80,12 +86,14 @@ impl Get {
         stop: &CancellationToken,
     ) -> Result<ExitCode, Failure> {
         let (torrent, trackers) = or_interrupted(stop, self.find(peer, source)).await??;
+        let files = wanted_files(&torrent, &self.files)?;
         let job = Job {
             torrent: Arc::new(torrent),
             content: Content::Dir(self.output.clone()),
             trackers: trackers.clone(),
             peers: self.network.peer.clone(),
             order: if self.sequential { Order::Sequential } else { Order::RarestFirst },
+            files,
         };
         let sharings = [or_interrupted(stop, peer.add(job)).await??];
         let outcome = tokio::select! {
@@ -156,6 +164,31 @@ fn not_found(error: FindError) -> Failure {
             Failure::integrity(error, "do not trust this tracker; get the link again from who shared it")
         }
     }
+}
+
+/// Positions of the files that fit a pattern; `None` for all.
+fn wanted_files(torrent: &Torrent, patterns: &[String]) -> Result<Option<BTreeSet<usize>>, Failure> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    if torrent.layout().shape() == Shape::File {
+        let cause =
+            format!("--files chooses among a folder's files, and '{}' is a single file", torrent.name());
+        return Err(Failure::usage(cause, "leave --files out"));
+    }
+    let globs: Vec<Glob> = patterns.iter().map(|pattern| Glob::from(pattern.as_str())).collect();
+    let fits = |path: &str| globs.iter().any(|glob| glob.matches(path));
+    let files = torrent.layout().files().iter().enumerate();
+    let wanted: BTreeSet<usize> =
+        files.filter(|(_, file)| fits(file.path.as_str())).map(|(at, _)| at).collect();
+    if wanted.is_empty() {
+        let cause = format!("no file of '{}' fits --files", torrent.name());
+        return Err(Failure::usage(
+            cause,
+            "quote the pattern, so that the shell leaves it alone; ** crosses folders",
+        ));
+    }
+    Ok(Some(wanted))
 }
 
 #[cfg(test)]

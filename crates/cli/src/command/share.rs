@@ -112,6 +112,7 @@ impl Share {
             trackers: each_once([tracker.clone()], &self.network.tracker),
             peers: self.network.peer.clone(),
             order: Order::RarestFirst,
+            files: None,
         };
         let sharings = [or_interrupted(stop, peer.add(job)).await??];
         let mut link = Link::new(tracker, torrent.id());
