@@ -18,7 +18,7 @@ use swarm::{Failure, FetchId};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
-use crate::download::{Fact, Source};
+use crate::fact::{Fact, Source};
 use crate::holding::Holding;
 use crate::http_client::{HttpError, next_frame};
 use crate::neighbour::{Neighbour, Speaks};

@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod context;
 mod download;
+mod fact;
 mod fetch;
 mod gate;
 mod holding;

@@ -16,7 +16,7 @@ use swarm::{Gained, PeerKey};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::context::Context;
-use crate::download::Fact;
+use crate::fact::Fact;
 use crate::holding::Holding;
 use crate::http_client::{Answer, HttpError};
 

@@ -7,7 +7,7 @@ use protocol::api::tracker::{MAX_PEERS_BODY, Peers, peers_path};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
-use crate::download::{Fact, Sighting};
+use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::neighbour::Neighbour;
 

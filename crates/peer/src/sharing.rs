@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
-use crate::download::{Driver, Ending, Fact, INBOX, Setup, Sighting, missing};
+use crate::download::{Driver, Ending, INBOX, Setup, missing};
+use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::progress::{Completed, Progress};
 use crate::tracker_client::{Hurry, TrackerClient, Troubles};

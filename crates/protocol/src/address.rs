@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::serde_text::serde_as_text;
 
 /// Longest DNS name in text form (RFC 1035 §2.3.4, without the root dot).
 const MAX_NAME: usize = 253;
@@ -104,18 +104,7 @@ fn ends_in_a_number(name: &str) -> bool {
         || hex.is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
-impl Serialize for Host {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Host {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(Host);
 
 /// `host:port`, an IPv6 address in brackets (threat A37). The port is never 0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,18 +163,7 @@ pub(crate) fn parse_port(text: &str) -> Option<u16> {
     plain.then(|| text.parse().ok()).flatten().filter(|port| *port != 0)
 }
 
-impl Serialize for HostPort {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for HostPort {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(HostPort);
 
 #[cfg(test)]
 mod tests {

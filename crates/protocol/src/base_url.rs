@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::address::{BadAddress, Host, HostPort};
+use crate::serde_text::serde_as_text;
 
 /// Longest base URL taken from anyone.
 pub const MAX_BASE_URL: usize = 512;
@@ -153,18 +152,7 @@ fn is_plain_path(path: &str) -> bool {
     })
 }
 
-impl Serialize for BaseUrl {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for BaseUrl {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(BaseUrl);
 
 #[cfg(test)]
 mod tests {

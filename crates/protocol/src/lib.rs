@@ -16,6 +16,7 @@ mod hex;
 pub mod id;
 pub mod link;
 pub mod printable;
+mod serde_text;
 pub mod time;
 pub mod torrent;
 pub mod verified;

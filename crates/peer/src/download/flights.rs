@@ -8,8 +8,8 @@ use swarm::{FetchId, PeerKey};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::Fact;
 use crate::context::Context;
+use crate::fact::Fact;
 use crate::fetch::{Fetcher, Wanted};
 use crate::holding::Holding;
 use crate::neighbour::{Neighbour, Speaks};

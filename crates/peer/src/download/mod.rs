@@ -2,7 +2,6 @@
 //!
 //! Nothing here decides what to fetch or from whom; nothing in the brain knows of addresses, bytes or disks.
 
-mod fact;
 mod flights;
 mod roster;
 
@@ -18,10 +17,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::fact::{Fact, Sighting, Source};
 use self::flights::Flights;
 use self::roster::Roster;
 use crate::context::Context;
+use crate::fact::{Fact, Source};
 use crate::holding::Holding;
 use crate::progress::{Meter, Progress, Sources};
 use crate::tracker_client::{Hurry, Troubles};

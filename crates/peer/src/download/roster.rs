@@ -8,8 +8,9 @@ use swarm::{DropReason, Event, Gained, PeerKey};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::{Fact, Keys, Sighting};
+use super::Keys;
 use crate::context::Context;
+use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::neighbour::{Follower, Neighbour, Speaks};
 use crate::peer_exchange;

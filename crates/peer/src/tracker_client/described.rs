@@ -10,7 +10,7 @@ use protocol::api::tracker::{
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, HostPort};
 
 use super::{ANSWER, Round, TrackerClient, TrackerError};
-use crate::download::Sighting;
+use crate::fact::Sighting;
 use crate::http_client::{Answer, json_request};
 use crate::torrent_finder::reason;
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use self::described::DescribedTracker;
 use self::native::NativeTracker;
 use crate::context::Context;
-use crate::download::{Fact, Sighting};
+use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::http_client::HttpError;
 
