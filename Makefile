@@ -29,8 +29,11 @@ lint: setup-lint ## formatting, clippy without warnings, licences and sources of
 fmt: ## format
 	$(CARGO) fmt --all
 
-bench: ## measure against nginx + curl and plain copies (bench/README.md)
-	./bench/run
+bench: ## measure beside nginx + curl and aria2, and renew docs/benchmarks.md (bench/README.md)
+	./scripts/setup-bench
+	python3 bench/test_bench.py --quiet
+	$(CARGO) build --release
+	./bench/run --docs docs/benchmarks.md
 
 # npm writes this file last: it is newer than the lock file only when everything of it is installed.
 dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/package-lock.json dashboard/.npmrc
