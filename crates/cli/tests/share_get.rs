@@ -219,6 +219,20 @@ fn a_second_leecher_is_helped_by_the_first() {
 }
 
 #[test]
+fn a_ratio_reached_ends_the_seeding() {
+    let dir = folder();
+    content::write(&dir.path().join("f"), &content::bytes(4 * CHUNK, 10));
+    let sharer = Sharer::start(dir.path(), "f");
+    let mut seed = sharer.start_get(dir.path(), "one", &["--seed-ratio", "1"]);
+    let url = seed.url("client");
+    seed.event("complete");
+    assert!(seed.runs());
+    let whole = http::get(&format!("{url}/file/{}", sharer.torrent_id));
+    assert_eq!(whole.body.len(), 4 * CHUNK);
+    assert_eq!(seed.finished().code, Some(0));
+}
+
+#[test]
 fn ports_that_are_taken_are_named() {
     let dir = folder();
     content::write(&dir.path().join("f"), b"x");

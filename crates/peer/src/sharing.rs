@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use protocol::BaseUrl;
 use protocol::torrent::Torrent;
@@ -17,7 +19,7 @@ use crate::context::Context;
 use crate::download::{Driver, Ending, INBOX, Setup, missing};
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
-use crate::progress::{Completed, Progress};
+use crate::progress::{Completed, Meter, Progress};
 use crate::tracker_client::{Hurry, TrackerClient, Troubles};
 
 /// Why a download did not complete.
@@ -98,14 +100,48 @@ impl Start {
             };
             self.tasks.spawn(client.run());
         }
+        let seeding = Seeding {
+            context: self.context.clone(),
+            holding: self.holding.clone(),
+            progress: progress_to.clone(),
+            stop: self.stop.clone(),
+        };
         let run = Run { start: self, local, progress: progress_to, hurry, troubles };
         let tasks = run.start.tasks.clone();
         tasks.spawn(async move {
             let outcome = run.run(tell, inbox).await;
+            let seeds = outcome.is_ok();
             outcome_to.send_replace(Some(outcome));
-            // Seeds on: keeps the progress of uploads alive until the process stops.
+            if seeds {
+                seeding.run().await;
+            }
         });
         Sharing { torrent, progress, outcome }
+    }
+}
+
+/// What is shown of a torrent that is complete: its uploads, until the process stops.
+struct Seeding {
+    context: Arc<Context>,
+    holding: Arc<Holding>,
+    progress: watch::Sender<Progress>,
+    stop: CancellationToken,
+}
+
+/// How often the uploads of a complete torrent are looked at.
+const SEEDING_TICK: Duration = Duration::from_millis(500);
+
+impl Seeding {
+    async fn run(self) {
+        let mut up = Meter::default();
+        while self.stop.run_until_cancelled(tokio::time::sleep(SEEDING_TICK)).await.is_some() {
+            let uploaded = self.holding.uploaded.load(Ordering::Relaxed);
+            let up_bytes_per_s = up.look(self.context.clock.now(), uploaded);
+            self.progress.send_modify(|progress| {
+                (progress.uploaded, progress.up_bytes_per_s) = (uploaded, up_bytes_per_s);
+                (progress.peers, progress.down_bytes_per_s, progress.waiting) = (0, 0, None);
+            });
+        }
     }
 }
 
