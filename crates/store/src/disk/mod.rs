@@ -111,14 +111,9 @@ pub trait Disk: Send + Sync {
 pub trait DiskFile: Send + Sync {
     /// Fills `buffer` from `offset`; fewer bytes only at the file's end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    /// As [`DiskFile::read_at`], into a buffer that need not be cleared first.
+    /// As [`DiskFile::read_at`], `length` bytes into a buffer of their own that was not cleared for them.
     fn read_new(&self, length: usize, offset: u64) -> io::Result<Buffer> {
-        let mut buffer = Buffer::with_capacity(length);
-        let bytes = buffer.as_mut_vec();
-        bytes.resize(length, 0);
-        let read = self.read_at(bytes, offset)?;
-        bytes.truncate(read);
-        Ok(buffer)
+        Buffer::fill(length, |room| self.read_at(room, offset))
     }
     /// Writes all of `bytes` at `offset`. After an error any part of them may be there.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;

@@ -15,7 +15,6 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use super::{Access, Disk, DiskFile, Identity, Kind, Metadata};
-use crate::buffers::Buffer;
 use crate::place::Place;
 
 /// On every open: close at exec, never a controlling terminal, and no waiting for the other end of a pipe.
@@ -221,21 +220,6 @@ impl DiskFile for RealFile {
             }
         }
         Ok(read)
-    }
-
-    fn read_new(&self, length: usize, offset: u64) -> io::Result<Buffer> {
-        let mut buffer = Buffer::with_capacity(length);
-        let bytes = buffer.as_mut_vec();
-        while bytes.len() < length {
-            let at = offset + bytes.len() as u64;
-            match rustix::io::pread(&self.0, rustix::buffer::spare_capacity(bytes), at) {
-                Ok(0) => break,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        bytes.truncate(length);
-        Ok(buffer)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
