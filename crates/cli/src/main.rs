@@ -15,6 +15,7 @@ mod glob;
 mod hashing;
 mod hope;
 mod logging;
+mod open_files;
 mod output;
 mod progress_line;
 mod shell_quote;

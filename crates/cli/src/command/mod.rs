@@ -16,6 +16,7 @@ use clap::Subcommand;
 use crate::args::Global;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::open_files;
 use crate::output::Output;
 
 /// One of the commands.
@@ -54,6 +55,7 @@ impl Command {
 const LAST_WORK: Duration = Duration::from_millis(500);
 
 fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    open_files::raise_limit();
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // Two at least: a worker that waits for a lock must not stop the accept loop.
