@@ -57,6 +57,9 @@ pub enum StoreError {
     /// A read of something that is not stored.
     #[error("these bytes are not stored yet")]
     NotHere,
+    /// A chunk of a file that was left out when the others were given their final name.
+    #[error("this download ended without the file of this chunk: start again to fetch it")]
+    LeftOut,
     /// [`crate::Partial::finish`] before the end.
     #[error("{missing} chunks are still missing")]
     Incomplete {

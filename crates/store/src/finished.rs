@@ -31,7 +31,8 @@ pub(crate) fn open<D: Disk>(
     }
     let tree = Tree::new(Arc::clone(disk), Arc::clone(torrent), names.finished.clone(), Access::Read);
     let stamps = stamps_of_right_size(&tree)?;
-    let claims = journal::claims(&**disk, &names.journal, torrent);
+    // A journal that cannot be read only means that the content is.
+    let claims = journal::claims(&**disk, &names.journal, torrent).ok().flatten();
     if claims.is_some_and(|claims| claims.complete.as_ref() == Some(&stamps)) {
         tidy_up(&**disk, names, found);
         return Ok(Complete::new(tree, stamps));

@@ -77,7 +77,7 @@ fn open_on<D: Disk>(
     let names = Names::of(torrent);
     let failed = |error| StoreError::of("look at", disk.path(&names.finished), error);
     if let Some(found) = disk.metadata(&names.finished).map_err(failed)?
-        && !partial::taken_up_again(disk, torrent, &names, &found)?
+        && !partial::taken_up_again(disk, torrent, &names, &found, progress)?
     {
         return finished::open(disk, torrent, &names, &found, progress).map(Opened::Complete);
     }

@@ -64,13 +64,18 @@ impl<D: Disk> Tree<D> {
 
     /// All files as they are now; they must be there at their full size.
     pub(crate) fn stamps(&self) -> Result<Vec<Stamp>, StoreError> {
-        let files = self.torrent.layout().files().iter().enumerate();
-        let stamps = files.map(|(file, entry)| match self.metadata(file)? {
-            Some(found) if found.kind == Kind::File && found.size == entry.size => Ok(found.stamp()),
+        (0..self.torrent.layout().files().len()).map(|file| self.stamp(file)).collect()
+    }
+
+    /// A file as it is now; it must be there at its full size.
+    pub(crate) fn stamp(&self, file: usize) -> Result<Stamp, StoreError> {
+        match self.metadata(file)? {
+            Some(found) if found.kind == Kind::File && found.size == self.entry(file).size => {
+                Ok(found.stamp())
+            }
             Some(_) => Err(StoreError::Changed { path: self.path(file) }),
             None => Err(StoreError::Gone { path: self.path(file) }),
-        });
-        stamps.collect()
+        }
     }
 
     /// The open file; it must exist.

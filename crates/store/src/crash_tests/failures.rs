@@ -1,5 +1,6 @@
 //! A disk that is full or broken for a while, at every operation: a clear error, nothing lost, and on it goes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::{ChunkIndex, ChunkSet};
@@ -76,35 +77,65 @@ impl Stubborn<'_> {
             }
         }
         let after = self.disk.after_power_loss(&mut self.dice);
-        let life = Life { durable: self.durable.clone(), finished: false, error: None };
+        let life = Life { durable: self.durable.clone(), ..Life::new(self.job) };
         self.job.check(&after, &life, &mut self.dice).map_err(|violation| format!("power loss: {violation}"))
     }
 
     fn download(&mut self) -> Result<(), String> {
         let (job, disk) = (self.job, self.disk.clone());
-        let Opened::Partial(partial) = self.again(None, || job.open(&disk))? else {
-            return self.end();
-        };
-        for at in 0..job.torrent.chunk_count() {
-            self.again(Some(&partial), || partial.write(&job.chunk(ChunkIndex::new(at))))?;
-            if (at as usize + 1).is_multiple_of(job.group) {
-                self.again(Some(&partial), || partial.sync())?;
+        for selection in job.selections.iter().map(Some).chain([None]) {
+            let Opened::Partial(partial) = self.again(None, || job.open(&disk))? else {
+                return self.end();
+            };
+            self.fetch(&partial, selection)?;
+            if let Some(selection) = selection {
+                job.left_out_by(selection).iter().for_each(|chunk| {
+                    self.durable.remove(chunk);
+                });
+                self.again(Some(&partial), || partial.finish_selection(selection))?;
+                drop(partial);
+                self.selected(selection)?;
+            } else {
+                self.again(Some(&partial), || partial.finish())?;
+            }
+        }
+        self.end()
+    }
+
+    fn fetch(
+        &mut self,
+        partial: &Partial<MemoryDisk>,
+        selection: Option<&BTreeSet<usize>>,
+    ) -> Result<(), String> {
+        let job = self.job;
+        // The order is the torrent's: the dice only choose what comes of files that are left out.
+        let mut chunks = job.shuffled(&partial.have(), selection, &mut Dice(7));
+        chunks.sort_unstable();
+        for (at, chunk) in chunks.into_iter().enumerate() {
+            self.again(Some(partial), || partial.write(&job.chunk(chunk)))?;
+            if (at + 1).is_multiple_of(job.group) {
+                self.again(Some(partial), || partial.sync())?;
                 self.durable = partial.have();
                 if self.errors > 0 {
-                    self.nothing_is_lost(Some(&partial))?;
+                    self.nothing_is_lost(Some(partial))?;
                 }
             }
         }
-        self.again(Some(&partial), || partial.finish())?;
-        drop(partial);
-        self.end()
+        Ok(())
+    }
+
+    /// It said that these have the final name: they must also after a power loss.
+    fn selected(&mut self, selection: &BTreeSet<usize>) -> Result<(), String> {
+        let after = self.disk.after_power_loss(&mut self.dice);
+        let (durable, in_place) = (self.durable.clone(), selection.clone());
+        self.job.check(&after, &Life { durable, in_place, ..Life::new(self.job) }, &mut self.dice)
     }
 
     /// It said that it is complete: it must be so also after a power loss.
     fn end(&mut self) -> Result<(), String> {
         let after = self.disk.after_power_loss(&mut self.dice);
-        let life =
-            Life { durable: ChunkSet::full(self.job.torrent.chunk_count()), finished: true, error: None };
+        let durable = ChunkSet::full(self.job.torrent.chunk_count());
+        let life = Life { durable, finished: true, ..Life::new(self.job) };
         self.job.check(&after, &life, &mut self.dice)
     }
 }
@@ -160,7 +191,7 @@ fn about_to_fail(cache: Cache) -> (Arc<Job>, MemoryDisk, Arc<Partial<MemoryDisk>
 
 /// What was synced last is there after a power loss.
 fn check_after_power_loss(job: &Job, disk: &MemoryDisk, partial: &Partial<MemoryDisk>) {
-    let life = Life { durable: partial.have(), finished: false, error: None };
+    let life = Life { durable: partial.have(), ..Life::new(job) };
     for seed in 0..20 {
         let mut dice = Dice(seed);
         assert_eq!(job.check(&disk.after_power_loss(&mut dice), &life, &mut dice), Ok(()));

@@ -1,5 +1,6 @@
 //! One torrent, what a process does with it on a disk in memory, and what must hold whenever it stops.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) group: usize,
     /// Subsets of the unsynced writes tried at each cut.
     pub(crate) subsets: u64,
+    /// Files that are finished by themselves, one set after another, before the rest is fetched.
+    pub(crate) selections: Vec<BTreeSet<usize>>,
     contents: Vec<Vec<u8>>,
 }
 
@@ -38,8 +41,33 @@ pub(crate) struct Life {
     pub(crate) durable: ChunkSet,
     /// It said that the download is complete.
     pub(crate) finished: bool,
+    /// It said that these files have the final name, and did not start again since.
+    pub(crate) in_place: BTreeSet<usize>,
+    /// Chunks of files that a selection left out: durable or not, they were given up.
+    pub(crate) given_up: ChunkSet,
     /// Why it ended.
     pub(crate) error: Option<StoreError>,
+}
+
+impl Life {
+    pub(crate) fn new(job: &Job) -> Self {
+        let none = ChunkSet::empty(job.torrent.chunk_count());
+        Life {
+            durable: none.clone(),
+            finished: false,
+            in_place: BTreeSet::new(),
+            given_up: none,
+            error: None,
+        }
+    }
+
+    /// A selection is about to be finished that leaves these out.
+    pub(crate) fn give_up(&mut self, chunks: &ChunkSet) {
+        for chunk in chunks.iter() {
+            self.durable.remove(chunk);
+            self.given_up.insert(chunk);
+        }
+    }
 }
 
 impl Job {
@@ -81,7 +109,15 @@ impl Job {
         }
         let whole = hashes.combined();
         let torrent = Arc::new(Torrent::new(layout, hashes, whole, None).unwrap());
-        Job { name, names: Names::of(&torrent), torrent, group: 3, subsets: 12, contents }
+        Job {
+            name,
+            names: Names::of(&torrent),
+            torrent,
+            group: 3,
+            subsets: 12,
+            selections: Vec::new(),
+            contents,
+        }
     }
 
     pub(crate) fn fresh_disk() -> MemoryDisk {
@@ -141,8 +177,7 @@ impl Job {
     /// Opens, fetches what is missing in some order with a sync every few chunks, and finishes; until something
     /// goes wrong.
     pub(crate) fn live(&self, disk: &MemoryDisk, order: [Step; 2], dice: &mut Dice) -> Life {
-        let durable = ChunkSet::empty(self.torrent.chunk_count());
-        let mut life = Life { durable, finished: false, error: None };
+        let mut life = Life::new(self);
         life.error = self.live_until_error(disk, order, dice, &mut life).err();
         life
     }
@@ -154,28 +189,59 @@ impl Job {
         dice: &mut Dice,
         life: &mut Life,
     ) -> Result<(), StoreError> {
-        let partial = match self.open(disk)? {
-            Opened::Complete(_) => {
-                // Unless the power went meanwhile: then nobody heard it.
-                life.finished = !disk.is_stopped();
-                return Ok(());
+        for selection in self.selections.iter().map(Some).chain([None]) {
+            life.in_place.clear();
+            let partial = match self.open(disk)? {
+                Opened::Complete(_) => {
+                    // Unless the power went meanwhile: then nobody heard it.
+                    life.finished = !disk.is_stopped();
+                    return Ok(());
+                }
+                Opened::Partial(partial) => partial,
+            };
+            for group in self.shuffled(&partial.have(), selection, dice).chunks(self.group) {
+                for chunk in group {
+                    partial.write(&self.chunk(*chunk))?;
+                }
+                partial.commit(&mut locked(partial.journal()), order)?;
+                life.durable = partial.have();
             }
-            Opened::Partial(partial) => partial,
-        };
-        for group in Self::shuffled(&partial.have(), dice).chunks(self.group) {
-            for chunk in group {
-                partial.write(&self.chunk(*chunk))?;
+            if let Some(selection) = selection {
+                life.give_up(&self.left_out_by(selection));
+                partial.finish_selection(selection)?;
+                life.in_place.clone_from(selection);
+            } else {
+                partial.finish()?;
+                life.finished = true;
             }
-            partial.commit(&mut locked(partial.journal()), order)?;
-            life.durable = partial.have();
         }
-        partial.finish()?;
-        life.finished = true;
         Ok(())
     }
 
-    fn shuffled(have: &ChunkSet, dice: &mut Dice) -> Vec<ChunkIndex> {
+    /// Chunks of files that are neither in this selection nor in one before it.
+    pub(crate) fn left_out_by(&self, selection: &BTreeSet<usize>) -> ChunkSet {
+        let before = self.selections.iter().take_while(|other| *other != selection);
+        let kept: BTreeSet<usize> = before.chain([selection]).flatten().copied().collect();
+        let mut left_out = ChunkSet::full(self.torrent.chunk_count());
+        (0..self.torrent.chunk_count()).map(ChunkIndex::new).for_each(|chunk| {
+            if kept.contains(&self.torrent.span(chunk).file) {
+                left_out.remove(chunk);
+            }
+        });
+        left_out
+    }
+
+    /// What is missing, in some order; of files that the selection leaves out, some.
+    pub(crate) fn shuffled(
+        &self,
+        have: &ChunkSet,
+        selection: Option<&BTreeSet<usize>>,
+        dice: &mut Dice,
+    ) -> Vec<ChunkIndex> {
         let mut missing: Vec<_> = have.inverted().iter().collect();
+        if let Some(selection) = selection {
+            missing.retain(|chunk| selection.contains(&self.torrent.span(*chunk).file) || dice.roll(3) == 0);
+        }
         for at in (1..missing.len()).rev() {
             missing.swap(at, dice.roll(at + 1));
         }
@@ -187,6 +253,12 @@ impl Job {
         self.check_final_place(disk)?;
         if life.finished && disk.metadata(&self.names.finished).unwrap().is_none() {
             return Err("complete, and not in its final place".into());
+        }
+        for file in &life.in_place {
+            let place = self.place(&self.names.finished, *file);
+            if disk.content(&place).as_ref() != Some(&self.contents[*file]) {
+                return Err(format!("{place:?} was finished, and is not in its final place"));
+            }
         }
         match self.open(disk).map_err(|error| format!("does not open again: {error}"))? {
             Opened::Complete(_) => {}
@@ -230,9 +302,15 @@ impl Job {
         if disk.metadata(&self.names.finished).unwrap().is_none() {
             return Ok(());
         }
-        for (file, content) in self.contents.iter().enumerate() {
-            let place = self.place(&self.names.finished, file);
-            if disk.content(&place).as_ref() != Some(content) {
+        let places = || (0..self.contents.len()).map(|file| self.place(&self.names.finished, file));
+        let there = |place: &Place| disk.metadata(place).unwrap().is_some();
+        let whole = self.selections.is_empty() || places().all(|place| there(&place));
+        for (file, (place, content)) in std::iter::zip(places(), &self.contents).enumerate() {
+            let chosen = self.selections.iter().any(|selection| selection.contains(&file));
+            if !whole && !chosen && there(&place) {
+                return Err(format!("{place:?} stands in the final place and was not chosen"));
+            }
+            if (whole || there(&place)) && disk.content(&place).as_ref() != Some(content) {
                 return Err(format!("{place:?} stands in the final place and is wrong"));
             }
         }
@@ -253,6 +331,12 @@ pub(crate) fn jobs() -> Vec<Job> {
         Job::twins("equal chunks", 16 * 8),
         Job::folder("a tree", &tree),
         Job::folder("nothing but empty files", &[("a", 0), ("b/c", 0)]),
+        Job { selections: vec![BTreeSet::from([1, 2])], ..Job::folder("some files, then the rest", &tree) },
+        Job {
+            group: 2,
+            selections: vec![BTreeSet::from([0, 4]), BTreeSet::from([3]), BTreeSet::from([0])],
+            ..Job::folder("some files, then others", &tree)
+        },
         Job { group: 67, subsets: 3, ..Job::folder("more files than are synced one by one", &small) },
     ]
 }

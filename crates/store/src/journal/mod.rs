@@ -83,12 +83,14 @@ impl<F: DiskFile> Journal<F> {
 
 /// What the journal at `place` claims, without opening it for writing or locking it; `None` when there is none of
 /// this torrent.
-pub(crate) fn claims<D: Disk>(disk: &D, place: &Place, torrent: &Torrent) -> Option<Claims> {
-    let file = disk.open(place, Access::Read).ok()?;
-    let bytes = read_all(&file).ok()?;
+pub(crate) fn claims<D: Disk>(disk: &D, place: &Place, torrent: &Torrent) -> io::Result<Option<Claims>> {
+    let bytes = match disk.open(place, Access::Read).and_then(|file| read_all(&file)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        result => result?,
+    };
     let (header, chain) = record::header(torrent);
     let ours = matches!(record::owner(&bytes, &header), record::Owner::Ours);
-    ours.then(|| replay(&bytes, header.len(), chain, torrent).0)
+    Ok(ours.then(|| replay(&bytes, header.len(), chain, torrent).0))
 }
 
 /// Takes in every whole record behind the header: what they claim, where they end, and the chain there.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::torrent::FileEntry;
 use protocol::{ChunkIndex, ChunkSet, Torrent, TorrentId};
 
 use crate::disk::{Identity, Stamp};
@@ -28,8 +29,8 @@ pub(crate) enum Record {
     Durable(Group),
     /// Everything is, and these are the files in the torrent's order.
     Complete(Vec<Stamp>),
-    /// Under the final name there are only some files, all of them finished.
-    Selection,
+    /// These files, and no others, are to have the final name. What was said about chunks of others no longer counts.
+    Selection(BTreeMap<usize, Stamp>),
 }
 
 /// Chunks that became durable together.
@@ -53,8 +54,8 @@ pub(crate) struct Claims {
     pub(crate) chunks: ChunkSet,
     /// The finished files.
     pub(crate) complete: Option<Vec<Stamp>>,
-    /// The final name was given to a selection of files; what was written since then is a download again.
-    pub(crate) selection: bool,
+    /// The files that were given the final name without the others, as they were then.
+    pub(crate) selection: Option<BTreeMap<usize, Stamp>>,
 }
 
 /// Links each record to all before it, so that a stale one behind a rewritten one is never taken for its successor.
@@ -123,14 +124,19 @@ impl Record {
                 body.push(DURABLE);
                 group.encode(&mut body);
             }
-            Record::Selection => body.push(SELECTION),
+            Record::Selection(files) => {
+                body.push(SELECTION);
+                put_count(&mut body, files.len());
+                for (file, stamp) in files {
+                    put_count(&mut body, *file);
+                    put_stamp(&mut body, stamp);
+                }
+            }
             Record::Complete(stamps) => {
                 body.push(COMPLETE);
                 put_count(&mut body, stamps.len());
                 for stamp in stamps {
-                    body.extend_from_slice(&stamp.inode.to_le_bytes());
-                    body.extend_from_slice(&stamp.size.to_le_bytes());
-                    body.extend_from_slice(&stamp.modified.to_le_bytes());
+                    put_stamp(&mut body, stamp);
                 }
             }
         }
@@ -159,12 +165,14 @@ impl Record {
             [DURABLE] => Record::Durable(Group::decode(&mut reader)?),
             [COMPLETE] => {
                 let count = reader.u32()?;
-                let stamps = (0..count).map(|_| {
-                    Some(Stamp { inode: reader.u64()?, size: reader.u64()?, modified: reader.i64()? })
-                });
+                let stamps = (0..count).map(|_| reader.stamp());
                 Record::Complete(stamps.collect::<Option<_>>()?)
             }
-            [SELECTION] => Record::Selection,
+            [SELECTION] => {
+                let count = reader.u32()?;
+                let files = (0..count).map(|_| Some((reader.u32()? as usize, reader.stamp()?)));
+                Record::Selection(files.collect::<Option<_>>()?)
+            }
             _ => return None,
         };
         reader.0.is_empty().then_some((record, LENGTH + length + CHECK, next))
@@ -198,7 +206,7 @@ impl Group {
 impl Claims {
     pub(super) fn none(torrent: &Torrent) -> Self {
         let chunks = ChunkSet::empty(torrent.chunk_count());
-        Claims { root: None, files: BTreeMap::new(), chunks, complete: None, selection: false }
+        Claims { root: None, files: BTreeMap::new(), chunks, complete: None, selection: None }
     }
 
     /// What a single record says.
@@ -215,15 +223,10 @@ impl Claims {
                 *self = Claims { root: Some(identity), ..Claims::none(torrent) };
                 self.add_group(&group, torrent)
             }
-            Record::Durable(group) => {
-                self.selection = false;
-                self.add_group(&group, torrent)
-            }
-            Record::Selection => {
-                self.selection = true;
-                true
-            }
+            Record::Durable(group) => self.add_group(&group, torrent),
+            Record::Selection(files) => self.select(files, torrent),
             Record::Complete(stamps) => {
+                self.selection = None;
                 let fits = stamps.len() == torrent.layout().files().len();
                 self.complete = fits.then_some(stamps);
                 fits
@@ -231,13 +234,30 @@ impl Claims {
         }
     }
 
+    fn select(&mut self, files: BTreeMap<usize, Stamp>, torrent: &Torrent) -> bool {
+        let entries = torrent.layout().files();
+        if files.last_key_value().is_some_and(|(last, _)| *last >= entries.len()) {
+            return false;
+        }
+        for (_, entry) in entries.iter().enumerate().filter(|(file, _)| !files.contains_key(file)) {
+            self.remove_chunks(entry);
+        }
+        self.files.retain(|file, _| files.contains_key(file));
+        self.selection = Some(files);
+        true
+    }
+
+    fn remove_chunks(&mut self, entry: &FileEntry) {
+        for chunk in entry.first_chunk..entry.first_chunk + entry.chunk_count {
+            self.chunks.remove(ChunkIndex::new(chunk));
+        }
+    }
+
     fn add_group(&mut self, group: &Group, torrent: &Torrent) -> bool {
         for (file, identity) in &group.files {
             let Some(entry) = torrent.layout().files().get(*file) else { return false };
             self.files.insert(*file, *identity);
-            for chunk in entry.first_chunk..entry.first_chunk + entry.chunk_count {
-                self.chunks.remove(ChunkIndex::new(chunk));
-            }
+            self.remove_chunks(entry);
         }
         for (first, last) in &group.runs {
             if first > last || last.get() >= torrent.chunk_count() {
@@ -254,6 +274,12 @@ impl Claims {
 fn put_identity(body: &mut Vec<u8>, identity: &Identity) {
     body.extend_from_slice(&identity.inode.to_le_bytes());
     body.extend_from_slice(&identity.born.to_le_bytes());
+}
+
+fn put_stamp(body: &mut Vec<u8>, stamp: &Stamp) {
+    body.extend_from_slice(&stamp.inode.to_le_bytes());
+    body.extend_from_slice(&stamp.size.to_le_bytes());
+    body.extend_from_slice(&stamp.modified.to_le_bytes());
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "files and chunks are at most 2^20, a body under 2^26")]
@@ -285,6 +311,10 @@ impl<'a> Reader<'a> {
 
     fn i64(&mut self) -> Option<i64> {
         self.array().map(i64::from_le_bytes)
+    }
+
+    fn stamp(&mut self) -> Option<Stamp> {
+        Some(Stamp { inode: self.u64()?, size: self.u64()?, modified: self.i64()? })
     }
 
     fn identity(&mut self) -> Option<Identity> {

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
+use super::opening::sync_top;
 use super::{DATA_THEN_JOURNAL, Partial};
 use crate::complete::Complete;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::StoreError;
 use crate::journal::Record;
 use crate::locked;
-use crate::place::Place;
 use crate::tree::Tree;
 
 impl<D: Disk> Partial<D> {
@@ -34,8 +34,7 @@ impl<D: Disk> Partial<D> {
             self.append(&mut journal, &Record::Complete(stamps))?;
             self.tree.rename(&self.names.finished)?;
         }
-        let top = Place::top();
-        disk.sync_folder(&top).map_err(|error| StoreError::of("sync", disk.path(&top), error))?;
+        sync_top(&**disk)?;
         let tree =
             Tree::new(Arc::clone(disk), Arc::clone(&self.torrent), self.names.finished.clone(), Access::Read);
         Ok(Complete::new(tree, self.tree.stamps()?))

@@ -94,6 +94,13 @@ impl<F> State<F> {
         }
     }
 
+    /// A file is removed: should it come again, the journal has to be told, also where its inode is used again.
+    pub(super) fn forgotten(&mut self, file: usize) {
+        self.noted.remove(&file);
+        self.unnoted.remove(&file);
+        self.dirty.remove(&file);
+    }
+
     /// Takes out what the next sync has to do; `None` when there is nothing.
     pub(super) fn snapshot(&mut self) -> Option<Snapshot<F>> {
         if self.unsynced.is_empty() && self.dirty.is_empty() && self.folders.is_empty() {

@@ -9,8 +9,9 @@ mod group;
 mod opening;
 mod selection;
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
@@ -35,6 +36,11 @@ pub struct Partial<D: Disk = RealDisk> {
     /// Held for a whole sync or finish: one at a time. Taken before `state`, never after.
     journal: Mutex<Journal<D::File>>,
     state: Mutex<State<D::File>>,
+    /// Files that were finished by themselves earlier, and stay.
+    finished_before: BTreeSet<usize>,
+    /// Whether a selection has its final name. Held during each write, so that none is under way while it gets it:
+    /// nothing unfinished appears there. Taken after `journal`, before `state`.
+    left: RwLock<bool>,
 }
 
 /// The two halves of a sync.
@@ -61,12 +67,13 @@ impl<D: Disk> Partial<D> {
     }
 
     /// Writes a chunk in one `pwrite`; readable at once, durable after the next [`Partial::sync`]. A chunk that is
-    /// there already costs nothing.
+    /// there already costs nothing. [`StoreError::LeftOut`] after [`Partial::finish_selection`].
     ///
     /// # Panics
     /// When the chunk was verified for a torrent of another layout.
     pub fn write(&self, chunk: &VerifiedChunk) -> Result<(), StoreError> {
         let index = chunk.index();
+        let left = self.left.read().unwrap_or_else(PoisonError::into_inner);
         let failures = {
             let state = locked(&self.state);
             if state.have.contains(index) {
@@ -74,6 +81,9 @@ impl<D: Disk> Partial<D> {
             }
             state.failures
         };
+        if *left {
+            return Err(StoreError::LeftOut);
+        }
         let span = self.torrent.span(index);
         assert_eq!(chunk.bytes().len(), span.length as usize, "a chunk of another torrent");
         let handle = self.writable(span.file)?;

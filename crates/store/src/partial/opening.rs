@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use protocol::torrent::Shape;
 use protocol::{ChunkIndex, ChunkSet, Torrent};
@@ -49,11 +49,14 @@ pub(crate) fn open<D: Disk>(
             }
             Some(found) => adopt(&tree, &found, progress)?.ok_or_else(|| in_the_way(Obstacle::NotOurs))?,
         };
-        let top = Place::top();
-        disk.sync_folder(&top).map_err(|error| StoreError::of("sync", disk.path(&top), error))?;
+        sync_top(&**disk)?;
         let failed = |error| StoreError::of("write to", disk.path(&names.journal), error);
         journal.append(&begun).map_err(failed)?;
         claims = Claims::of(begun, torrent);
+    } else if claims.selection.is_some() {
+        // It may have got the name of a `.part` again just now, or by a process that was killed. Were that still to
+        // be lost, what is written from here on would stand under the final name.
+        sync_top(&**disk)?;
     }
     resume(tree, names, journal, claims, progress)
 }
@@ -91,8 +94,15 @@ fn resume<D: Disk>(
         tracing::warn!(torrent = %torrent.name(), chunks = doubtful.len(), "files were replaced: hashing them");
         right_chunks(&tree, &doubtful, progress)?
     };
-    let state = Mutex::new(State::new(have, noted));
-    let partial = Partial { torrent, names: names.clone(), tree, journal: Mutex::new(journal), state };
+    let partial = Partial {
+        torrent,
+        names: names.clone(),
+        tree,
+        journal: Mutex::new(journal),
+        state: Mutex::new(State::new(have, noted)),
+        finished_before: claims.selection.unwrap_or_default().into_keys().collect(),
+        left: RwLock::new(false),
+    };
     for chunk in right.iter() {
         let span = partial.torrent.span(chunk);
         let handle = partial.writable(span.file)?;
@@ -142,6 +152,11 @@ fn adopt<D: Disk>(
         }
     }
     Ok(Some(Record::Root(found.identity, Group { files, runs: right.runs() })))
+}
+
+pub(super) fn sync_top<D: Disk>(disk: &D) -> Result<(), StoreError> {
+    let top = Place::top();
+    disk.sync_folder(&top).map_err(|error| StoreError::of("sync", disk.path(&top), error))
 }
 
 fn kind_of(torrent: &Torrent) -> Kind {
