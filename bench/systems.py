@@ -13,6 +13,7 @@ import time
 import urllib.parse
 import urllib.request
 
+from content import sha256_of
 from processes import Failed, Process, until, wait_for
 
 HERE = "127.0.0.1"
@@ -57,7 +58,13 @@ class HttpTorrent:
             raise Failed(f"{binary} is not there: cargo build --release makes it (or give --binary)")
 
     def version(self):
-        return first_line(self.binary, "--version")
+        return f"{first_line(self.binary, '--version')} (binary's SHA-256 {sha256_of(self.binary)[:12]}…)"
+
+    @classmethod
+    def frozen(cls, binary, work):
+        """A copy of the binary as it is now: one that is built anew during a run must not get into the same table."""
+        cls(binary)
+        return shutil.copy2(binary, work / "http-torrent")
 
     def seed(self, folder, content):
         seed = Process("seed", [self.binary, "share", content.give(folder), "--bind", HERE, "--port", 0, "--peer-port", 0,
