@@ -7,7 +7,7 @@
 //! | nothing, or `.name.http-torrent` alone | not begun | an empty [`Partial`] |
 //! | `name.part` and `.name.http-torrent` | under way, or finished but for the rename | [`Partial`], or [`Complete`] |
 //! | `name`, perhaps with `.name.http-torrent` | finished | [`Complete`], hashed first unless the journal vouches |
-//! | `name` whose journal says that it is a selection | some files finished | a [`Partial`] again |
+//! | `name`, a folder whose journal says that it is a selection | some files finished | a [`Partial`] again, renamed; [`StoreError::InTheWay`] when the user changed or added one |
 //! | `name` with other content, or `name.part` alone | not ours | [`StoreError::InTheWay`], untouched |
 //!
 //! Promises, each kept by a test: no byte reaches the final name unverified; the process may be killed, and the
