@@ -16,11 +16,48 @@ pub(crate) struct IdleTimeout<S> {
     /// Boxed, so that the whole is `Unpin`, as hyper wants its streams.
     deadline: Pin<Box<Sleep>>,
     limit: Duration,
+    /// Bytes written since `waited` was last zero.
+    written: usize,
+    /// How long the other side has been waited for: time in which there was nothing to send does not count.
+    waited: Duration,
+    waiting_since: Option<Instant>,
 }
+
+/// Whoever takes an answer must take this many bytes in every [`WINDOW`] of waiting for it: 0.5 KiB/s, less
+/// than a modem. Otherwise it holds an upload slot from those who would use it (threat A11).
+const LEAST: usize = 16 << 10;
+const WINDOW: Duration = Duration::from_secs(30);
 
 impl<S> IdleTimeout<S> {
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
-        IdleTimeout { stream, deadline: Box::pin(tokio::time::sleep(limit)), limit }
+        let deadline = Box::pin(tokio::time::sleep(limit));
+        IdleTimeout { stream, deadline, limit, written: 0, waited: Duration::ZERO, waiting_since: None }
+    }
+
+    /// Counts what is written and how long the other side was waited for; an error for whoever takes too little.
+    fn watch_write(
+        &mut self,
+        polled: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += since.elapsed();
+        }
+        match &polled {
+            Poll::Ready(Ok(bytes)) => self.written += bytes,
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.waiting_since = Some(Instant::now()),
+        }
+        if self.waited >= WINDOW {
+            if self.written < LEAST {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the answer is taken too slowly",
+                )));
+            }
+            (self.written, self.waited) = (0, Duration::ZERO);
+        }
+        self.watch(polled, cx)
     }
 
     /// Moves the deadline on when bytes moved; turns waiting past it into an error.
@@ -52,7 +89,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for IdleTimeout<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for IdleTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.watch(polled, cx)
+        self.watch_write(polled, cx)
     }
 
     fn poll_write_vectored(
@@ -61,7 +98,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for IdleTimeout<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.watch(polled, cx)
+        self.watch_write(polled, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -96,5 +133,23 @@ mod tests {
         let started = Instant::now();
         let error = ours.read_exact(&mut byte).await.unwrap_err();
         assert_eq!((error.kind(), started.elapsed().as_secs()), (io::ErrorKind::TimedOut, 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a11_who_takes_an_answer_byte_by_byte_is_cut() {
+        let (ours, mut theirs) = duplex(1);
+        let mut ours = IdleTimeout::new(ours, Duration::from_secs(60));
+        let dripping = tokio::spawn(async move {
+            let mut byte = [0];
+            while let Ok(1..) = theirs.read(&mut byte).await {
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
+        });
+        let started = Instant::now();
+        let error = ours.write_all(&vec![0; 1 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!((30..62).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+        drop(ours);
+        dripping.await.unwrap();
     }
 }

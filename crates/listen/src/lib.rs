@@ -66,6 +66,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let places = Places::new(limits.connections, limits.per_address);
     let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -75,7 +76,8 @@ pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop:
             Ok((stream, address)) => {
                 // Without a place the connection is closed at once: its sender learns more from that than from waiting.
                 if let Some(place) = places.take(address.ip()) {
-                    connections.spawn(serve(stream, address, place, router.clone(), limits, stop.clone()));
+                    let served = serve(stream, address, place, router.clone(), limits, stop.clone());
+                    connections.spawn(cut.clone().run_until_cancelled_owned(served));
                 }
             }
             Err(error) => pause_after(&error).await,
@@ -84,7 +86,9 @@ pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop:
     drop(listener);
     connections.close();
     if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
-        tracing::debug!("requests still under way when the grace time was over");
+        tracing::debug!("requests still under way when the grace time was over are cut");
+        cut.cancel();
+        connections.wait().await;
     }
 }
 

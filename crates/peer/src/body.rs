@@ -32,7 +32,7 @@ impl Outgoing {
             if bytes.is_empty() {
                 return None;
             }
-            let slice = bytes.split_to(SLICE.min(bytes.len()));
+            let slice = bytes.split_to(outgoing.context.up.slice(SLICE).min(bytes.len()));
             outgoing.account(slice.len()).await;
             Some((Ok::<_, Infallible>(slice), (outgoing, bytes, slot)))
         }))
@@ -73,7 +73,7 @@ impl Pipe {
     /// Sends payload: counted and throttled.
     pub(crate) async fn payload(&self, mut bytes: Bytes) -> Result<(), Gone> {
         while !bytes.is_empty() {
-            let slice = bytes.split_to(SLICE.min(bytes.len()));
+            let slice = bytes.split_to(self.outgoing.context.up.slice(SLICE).min(bytes.len()));
             self.outgoing.account(slice.len()).await;
             self.frame(slice).await?;
         }
@@ -83,6 +83,11 @@ impl Pipe {
     /// Sends what stands around payload.
     pub(crate) async fn frame(&self, bytes: Bytes) -> Result<(), Gone> {
         self.sender.send(Ok(bytes)).await.map_err(|_| Gone)
+    }
+
+    /// Returns when the other side has gone.
+    pub(crate) async fn gone(&self) {
+        self.sender.closed().await;
     }
 
     /// Cuts the body off.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::gate::Gate;
@@ -20,4 +22,6 @@ pub(crate) struct Context {
     /// `--limit-down`.
     pub(crate) down: Throttle,
     pub(crate) http: HttpClient,
+    /// Cancelled when the process ends.
+    pub(crate) stop: CancellationToken,
 }

@@ -10,23 +10,26 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use protocol::api::HT_PEER;
 use protocol::api::peer::chunk_path;
 use protocol::{ChunkIndex, VerifiedChunk};
 use store::{Buffer, StoreError};
 use swarm::{Failure, FetchId};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::fact::{Fact, Source};
 use crate::holding::Holding;
 use crate::http_client::{HttpError, next_frame};
-use crate::neighbour::{Neighbour, Speaks};
+use crate::neighbour::{Neighbour, Speaks, native_request};
 
-/// Longest wait for the head of an answer: it may stand in the uploader's queue. The brain loses patience earlier.
-const ANSWER: Duration = Duration::from_secs(30);
-/// Bytes between two reports to the brain: enough to measure by, few enough not to be work.
+/// Longest wait for the head of an answer: it may stand in the uploader's queue. Longer than the brain's patience with
+/// a queue and a stall together, so that the decision is the brain's.
+const ANSWER: Duration = Duration::from_secs(45);
+/// Bytes between two reports to the brain: enough to measure by, few enough not to be work …
 const REPORT: u32 = 128 << 10;
+/// … but a body that trickles is reported this often, or the brain would take it for stuck.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// A busy neighbour that does not say for how long.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,30 @@ pub(crate) struct Fetcher {
     pub(crate) holding: Arc<Holding>,
     pub(crate) neighbour: Arc<Neighbour>,
     pub(crate) facts: mpsc::Sender<Fact>,
+}
+
+/// A chunk that did not come.
+struct NotGot {
+    failure: Failure,
+    passed_a_cache: bool,
+}
+
+impl From<Failure> for NotGot {
+    fn from(failure: Failure) -> Self {
+        NotGot { failure, passed_a_cache: false }
+    }
+}
+
+/// What came of a body since the brain was last told.
+struct Report {
+    bytes: u32,
+    last: Instant,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Report { bytes: 0, last: Instant::now() }
+    }
 }
 
 /// A chunk's bytes as they came.
@@ -72,7 +99,11 @@ impl Fetcher {
     /// `GET /chunk/{hash}`. `fresh`: past every cache on the way.
     async fn single(&self, wanted: Wanted, fresh: bool) {
         match self.get_chunk(wanted, fresh).await {
-            Err(failure) => self.failed(wanted, failure).await,
+            // Too long, through a cache: as for wrong bytes below.
+            Err(NotGot { failure: Failure::WrongBytes, passed_a_cache: true }) if !fresh => {
+                Box::pin(self.single(wanted, true)).await;
+            }
+            Err(NotGot { failure, .. }) => self.failed(wanted, failure).await,
             Ok(Body { bytes, passed_a_cache, was_cached }) => {
                 let source = if was_cached { Source::Cache } else { self.source() };
                 for wrong in self.take(vec![(wanted, bytes)], source).await {
@@ -87,13 +118,11 @@ impl Fetcher {
         }
     }
 
-    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<Body, Failure> {
+    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<Body, NotGot> {
         let torrent = self.holding.torrent();
         let length = torrent.span(wanted.chunk).length;
         let path = chunk_path(&torrent.chunk_hash(wanted.chunk));
-        let mut request = Request::builder()
-            .uri(self.neighbour.url.join(&path))
-            .header(HT_PEER, self.context.identity.peer.to_string());
+        let mut request = native_request(&self.context, &self.neighbour.url, &path);
         if fresh {
             request = request.header(header::CACHE_CONTROL, "no-cache");
         }
@@ -101,7 +130,8 @@ impl Fetcher {
         let response = self.send(request).await?;
         let (passed_a_cache, was_cached) =
             (passed_a_cache(response.headers()), was_cached(response.headers()));
-        let bytes = self.read_chunk(response.into_body(), wanted.fetch, length).await?;
+        let read = self.read_chunk(response.into_body(), wanted.fetch, length).await;
+        let bytes = read.map_err(|failure| NotGot { failure, passed_a_cache })?;
         Ok(Body { bytes, passed_a_cache, was_cached })
     }
 
@@ -123,13 +153,13 @@ impl Fetcher {
     /// Reads exactly `length` bytes; one more and the body is cut (threat A9).
     async fn read_chunk(&self, mut body: Incoming, fetch: FetchId, length: u32) -> Result<Bytes, Failure> {
         let mut bytes = Buffer::with_capacity(length as usize);
-        let mut unreported = 0;
+        let mut report = Report::default();
         while let Some(frame) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
             if bytes.len() + frame.len() > length as usize {
                 return Err(Failure::WrongBytes);
             }
             bytes.extend_from_slice(&frame);
-            self.came(fetch, frame.len(), &mut unreported).await;
+            self.came(fetch, frame.len(), &mut report).await;
         }
         if bytes.len() < length as usize {
             return Err(Failure::Transport);
@@ -138,15 +168,15 @@ impl Fetcher {
     }
 
     /// Counts bytes that came, holds them to the limit, and reports now and then.
-    async fn came(&self, fetch: FetchId, bytes: usize, unreported: &mut u32) {
+    async fn came(&self, fetch: FetchId, bytes: usize, report: &mut Report) {
         if !self.context.down.is_off() {
             self.context.down.pass(bytes as u64).await;
         }
-        *unreported += u32::try_from(bytes).unwrap_or(u32::MAX);
-        if *unreported >= REPORT {
+        report.bytes += u32::try_from(bytes).unwrap_or(u32::MAX);
+        if report.bytes >= REPORT || report.last.elapsed() >= REPORT_EVERY {
             // Only a measurement: better lost than waited for.
-            let _ = self.facts.try_send(Fact::Bytes { fetch, bytes: *unreported });
-            *unreported = 0;
+            let _ = self.facts.try_send(Fact::Bytes { fetch, bytes: report.bytes });
+            *report = Report::default();
         }
     }
 
@@ -160,6 +190,7 @@ impl Fetcher {
         for (wanted, _) in &chunks {
             let _ = self.facts.send(Fact::Arrived { fetch: wanted.fetch }).await;
         }
+        let asked: Vec<Wanted> = chunks.iter().map(|(wanted, _)| *wanted).collect();
         let holding = self.holding.clone();
         let work = move || {
             chunks
@@ -167,7 +198,14 @@ impl Fetcher {
                 .map(|(wanted, bytes)| (wanted, settle(&holding, wanted.chunk, bytes)))
                 .collect()
         };
-        let settled: Vec<(Wanted, Outcome)> = tokio::task::spawn_blocking(work).await.unwrap_or_default();
+        let settled: Result<Vec<(Wanted, Outcome)>, _> = tokio::task::spawn_blocking(work).await;
+        let Ok(settled) = settled else {
+            // Every fetch ends with a fact, also when its thread did not.
+            for wanted in asked {
+                self.failed(wanted, Failure::Transport).await;
+            }
+            return Vec::new();
+        };
         let mut wrong = Vec::new();
         for (wanted, outcome) in settled {
             let Wanted { fetch, chunk } = wanted;

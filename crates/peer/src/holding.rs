@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use protocol::api::peer::Gains;
@@ -23,6 +23,8 @@ pub(crate) struct Holding {
     gains: RwLock<GainLog>,
     /// Carries [`GainLog::seq`]: whoever waits for news waits on this.
     news: watch::Sender<u64>,
+    /// torrent.json, made when it is first asked for.
+    json: OnceLock<Bytes>,
     /// Who else shares this torrent, as far as this process knows.
     pub(crate) acquaintances: Acquaintances,
     /// Payload bytes sent of this torrent.
@@ -43,11 +45,14 @@ enum Stored {
 struct GainLog {
     held: ChunkSet,
     order: Vec<ChunkIndex>,
+    /// The sequence number before the first gain. Random, so that a number told before a restart is not taken for one
+    /// told after it.
+    base: u64,
 }
 
 impl GainLog {
     fn seq(&self) -> u64 {
-        self.order.len() as u64
+        self.base + self.order.len() as u64
     }
 }
 
@@ -64,12 +69,15 @@ impl Holding {
     }
 
     fn new(torrent: Arc<Torrent>, wanted: ChunkSet, content: Stored, held: ChunkSet) -> Self {
+        // Below 2^53, so that every JSON reader keeps it exact.
+        let base = u64::from(rand::random::<u32>());
         Holding {
             torrent,
             wanted,
             content: RwLock::new(content),
-            gains: RwLock::new(GainLog { held, order: Vec::new() }),
-            news: watch::Sender::new(0),
+            gains: RwLock::new(GainLog { held, order: Vec::new(), base }),
+            news: watch::Sender::new(base),
+            json: OnceLock::new(),
             acquaintances: Acquaintances::default(),
             uploaded: AtomicU64::new(0),
             downloaded: AtomicU64::new(0),
@@ -79,6 +87,11 @@ impl Holding {
 
     pub(crate) fn torrent(&self) -> &Arc<Torrent> {
         &self.torrent
+    }
+
+    /// torrent.json: up to 128 MiB, so one for all who ask.
+    pub(crate) fn json(&self) -> Bytes {
+        self.json.get_or_init(|| self.torrent.to_json().into()).clone()
     }
 
     /// The chunks that this process is to have.
@@ -104,15 +117,17 @@ impl Holding {
         self.gains.read().unwrap_or_else(PoisonError::into_inner).held.is_full()
     }
 
-    /// What came after sequence number `since`; `None` when that number was never told.
+    /// What came after sequence number `since`; `None` when that number was never told, or too much came since: then
+    /// the bitmap says it better.
     pub(crate) fn gains_since(&self, since: u64) -> Option<Gains> {
         let gains = self.gains.read().unwrap_or_else(PoisonError::into_inner);
-        let new = gains.order.get(usize::try_from(since).ok()?..)?;
+        let known = usize::try_from(since.checked_sub(gains.base)?).ok()?;
+        let new = gains.order.get(known..)?;
         let mut set = ChunkSet::empty(self.torrent.chunk_count());
         for chunk in new {
             set.insert(*chunk);
         }
-        Some(Gains::of(gains.seq(), &set))
+        Gains::of(gains.seq(), &set)
     }
 
     /// Changes with every gain.
@@ -151,15 +166,24 @@ impl Holding {
     }
 
     fn gained(&self, chunks: &[ChunkIndex]) -> u64 {
-        let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = 0;
-        for chunk in chunks {
-            if gains.held.insert(*chunk) {
-                gains.order.push(*chunk);
-                bytes += u64::from(self.torrent.span(*chunk).length);
+        let seq = {
+            let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
+            for chunk in chunks {
+                if gains.held.insert(*chunk) {
+                    gains.order.push(*chunk);
+                    bytes += u64::from(self.torrent.span(*chunk).length);
+                }
             }
-        }
-        self.news.send_replace(gains.seq());
+            gains.seq()
+        };
+        // Outside the lock: whoever waits looks at `gains` while it holds the channel's own lock. Two gains may tell in
+        // the wrong order, and the later number stays.
+        self.news.send_if_modified(|told| {
+            let newer = seq > *told;
+            *told = seq.max(*told);
+            newer
+        });
         bytes
     }
 
@@ -177,7 +201,10 @@ impl Holding {
             },
             Stored::Complete(complete) => Self::read_complete(&complete, chunk),
         };
-        if let Err(error) = &result {
+        // Anything else (no file descriptor, no memory) may pass: the chunk is still there.
+        if let Err(error @ (StoreError::Changed { .. } | StoreError::Gone { .. } | StoreError::NotHere)) =
+            &result
+        {
             tracing::warn!(chunk = chunk.get(), torrent = %self.torrent.name(), %error, "no longer offered");
             self.gains.write().unwrap_or_else(PoisonError::into_inner).held.remove(chunk);
         }
@@ -256,9 +283,14 @@ impl Holding {
         self.wishes.subscribe()
     }
 
-    /// Returns when `chunk` is held, or `false` when that can no longer happen.
-    pub(crate) async fn wait_for(&self, chunk: ChunkIndex) -> bool {
-        self.news().wait_for(|_| self.holds(chunk)).await.is_ok()
+    /// Returns when `chunk` is held. Whoever may lose interest before that drops the future.
+    pub(crate) async fn wait_for(&self, chunk: ChunkIndex) {
+        let mut news = self.news();
+        // Not inside the channel's own `wait_for`: its lock is held while the condition is looked at.
+        while !self.holds(chunk) {
+            // The sender lives as long as `self`.
+            let _ = news.changed().await;
+        }
     }
 
     pub(crate) fn count_upload(&self, bytes: u64) {

@@ -69,6 +69,14 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+impl Answer {
+    /// The answer of a proxy whose server is away, or of a server with too much to do: it says nothing about what the
+    /// other side speaks, no more than a time-out does. (501 does: Python's own server says it for what it lacks.)
+    pub(crate) fn decides_nothing(&self) -> bool {
+        matches!(self.status.as_u16(), 429 | 500 | 502..=504)
+    }
+}
+
 impl HttpClient {
     /// A client whose connections come from `source`, or from wherever the routing table says.
     pub fn new(source: Option<IpAddr>) -> Self {

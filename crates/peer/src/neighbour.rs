@@ -14,6 +14,7 @@ use protocol::api::{HT_HAVE_SEQ, HT_PEER, HT_URL};
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId};
 use swarm::{Gained, PeerKey};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::fact::Fact;
@@ -24,6 +25,8 @@ use crate::http_client::{Answer, HttpError};
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long one long poll asks to wait, in seconds.
 const POLL_S: u64 = 25;
+/// How often a complete neighbour is asked whether it is still there.
+const IN_TOUCH: Duration = Duration::from_secs(30);
 /// Tries before a neighbour that does not answer counts as lost, and the pause between them.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -47,6 +50,8 @@ pub(crate) struct Neighbour {
     speaks: OnceLock<Speaks>,
     /// Holds every chunk.
     complete: AtomicBool,
+    /// Holds any.
+    something: AtomicBool,
     /// It refused a request for several chunks: it does not know them.
     one_by_one: AtomicBool,
     /// Original programs serve one connection at a time: no second request before the first is answered.
@@ -65,6 +70,7 @@ impl Neighbour {
             url,
             speaks,
             complete: AtomicBool::new(false),
+            something: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
             turn: Semaphore::new(1),
         }
@@ -85,12 +91,17 @@ impl Neighbour {
         self.one_by_one.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn holds_something(&self) -> bool {
+        self.something.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Relaxed)
     }
 
     pub(crate) fn note(&self, held: &ChunkSet) {
         self.complete.store(held.is_full(), Ordering::Relaxed);
+        self.something.store(!held.is_empty(), Ordering::Relaxed);
     }
 }
 
@@ -102,7 +113,7 @@ pub(crate) fn native_request(context: &Context, url: &BaseUrl, path: &str) -> Bu
         .header(HT_URL, context.identity.url.to_string())
 }
 
-/// Follows a neighbour until it is complete, lost, or the download ends (which aborts this task).
+/// Follows a neighbour until it is lost, or the download ends (which aborts this task).
 pub(crate) struct Follower {
     pub(crate) context: Arc<Context>,
     pub(crate) holding: Arc<Holding>,
@@ -115,7 +126,7 @@ impl Follower {
         let peer = self.neighbour.key;
         match self.meet().await {
             Some(Speaks::Native) => {
-                if self.follow().await.is_err() {
+                if let Err(Lost) = self.follow().await {
                     self.holding.acquaintances.lost(&self.neighbour.url);
                     self.tell(Fact::Lost { peer }).await;
                 }
@@ -158,6 +169,9 @@ impl Follower {
             .body(Full::<Bytes>::default())?;
         let answer =
             self.context.http.exchange(&self.neighbour.url, request, well_known::MAX_BODY, ANSWER).await?;
+        if answer.decides_nothing() {
+            return Err(HttpError::Connection(format!("it answers {}", answer.status)));
+        }
         let described: Option<WellKnown> = serde_json::from_slice(&answer.body).ok();
         let native = described.filter(|described| answer.status.is_success() && described.is("peer"));
         if native.as_ref().is_some_and(|native| !native.can(well_known::CAP_CHUNKS)) {
@@ -166,30 +180,42 @@ impl Follower {
         Ok(native.and_then(|described| described.peer))
     }
 
-    /// Tells what the neighbour holds, then what it gains, until it holds everything.
+    /// Tells what the neighbour holds, and what it gains, for as long as it answers.
     async fn follow(&self) -> Result<(), Lost> {
-        let mut known = self.bitmap().await?;
-        while !self.neighbour.is_complete() {
-            match self.gains(known.1).await? {
-                None => known = self.bitmap().await?,
+        let (mut held, mut seq) = self.bitmap().await?;
+        loop {
+            if self.neighbour.is_complete() {
+                // Nothing more to learn but that it is still there: others are told of it as long as it is.
+                tokio::time::sleep(IN_TOUCH).await;
+                (held, seq) = self.bitmap().await?;
+                continue;
+            }
+            let asked = Instant::now();
+            match self.gains(seq).await? {
+                None => (held, seq) = self.bitmap().await?,
                 Some(gains) => {
-                    let runs = gains.checked_runs(known.0.len()).ok_or(Lost)?;
-                    for (first, last) in &runs {
-                        (first.get()..=last.get()).for_each(|at| {
-                            known.0.insert(ChunkIndex::new(at));
-                        });
-                    }
-                    known.1 = gains.seq;
-                    self.neighbour.note(&known.0);
+                    let runs = gains.checked_runs(held.len()).ok_or(Lost)?;
+                    seq = gains.seq;
                     self.saw();
-                    if !runs.is_empty() {
-                        self.tell(Fact::Gained { peer: self.neighbour.key, chunks: Gained::Runs(runs) })
-                            .await;
+                    if runs.is_empty() {
+                        // One that answers at once without news must not make us spin.
+                        tokio::time::sleep_until(asked + PAUSE).await;
+                    } else {
+                        self.gained(&mut held, runs).await;
                     }
                 }
             }
         }
-        Ok(())
+    }
+
+    async fn gained(&self, held: &mut ChunkSet, runs: Vec<(ChunkIndex, ChunkIndex)>) {
+        for (first, last) in &runs {
+            for at in first.get()..=last.get() {
+                held.insert(ChunkIndex::new(at));
+            }
+        }
+        self.neighbour.note(held);
+        self.tell(Fact::Gained { peer: self.neighbour.key, chunks: Gained::Runs(runs) }).await;
     }
 
     /// What it holds now, and the sequence number of that.

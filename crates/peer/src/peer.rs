@@ -97,7 +97,7 @@ impl Peer {
         let listen_error = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen_error)?;
         let listening = listener.local_addr().map_err(listen_error)?;
-        let clock = Clock::start();
+        let (clock, stop, tasks) = (Clock::start(), CancellationToken::new(), TaskTracker::new());
         let context = Arc::new(Context {
             identity: identity(&config, listening),
             clock,
@@ -106,8 +106,8 @@ impl Peer {
             up: Throttle::new(clock, config.limit_up),
             down: Throttle::new(clock, config.limit_down),
             http: HttpClient::new(config.source),
+            stop: stop.clone(),
         });
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let router = serve::router(context.clone());
         tasks.spawn(listen::listen(listener, router, listen::Limits::default(), stop.clone()));
         Ok(Peer { context, seed: config.seed, stop, tasks })

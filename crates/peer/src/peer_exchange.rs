@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::api::tracker::{MAX_PEERS_BODY, Peers, peers_path};
+use protocol::api::tracker::{MAX_PEERS, MAX_PEERS_BODY, Peers, peers_path};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -26,8 +26,11 @@ pub(crate) async fn ask(
     let peers = answer.ok().filter(|answer| answer.status.is_success());
     if let Some(list) = peers.and_then(|answer| serde_json::from_slice::<Peers>(&answer.body).ok()) {
         // Hearsay: what they hold they are asked themselves.
-        let sightings =
-            list.peers.into_iter().map(|entry| Sighting { url: entry.url, peer: entry.peer, held: None });
+        let sightings = list.peers.into_iter().take(MAX_PEERS).map(|entry| Sighting {
+            url: entry.url,
+            peer: entry.peer,
+            held: None,
+        });
         let _ = facts.send(Fact::Sighted(sightings.collect())).await;
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
-use crate::download::{Driver, Ending, INBOX, Setup, missing};
+use crate::download::{Driver, Ending, INBOX, MOST_NEIGHBOURS, Setup, missing};
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::progress::{Completed, Meter, Progress};
@@ -171,6 +171,7 @@ impl Run {
                 chunk_bytes: torrent.layout().chunk_size().get(),
                 order,
                 in_flight_bytes: IN_FLIGHT,
+                neighbours_most: MOST_NEIGHBOURS,
                 ..swarm::Config::default()
             };
             let driver = Driver::new(Setup {

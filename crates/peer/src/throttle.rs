@@ -15,7 +15,11 @@ pub(crate) struct Throttle {
     clock: Clock,
     /// `None`: no limit, and nothing to pay for it.
     bucket: Option<Mutex<TokenBucket>>,
+    rate: Option<u64>,
 }
+
+/// A slice takes this part of a second at most.
+const SHARE: u64 = 16;
 
 impl Throttle {
     pub(crate) fn new(clock: Clock, rate: Option<u64>) -> Self {
@@ -23,7 +27,14 @@ impl Throttle {
             let burst = (rate / 4).clamp(*BURST.start(), *BURST.end());
             Mutex::new(TokenBucket::new(Some(rate), burst))
         });
-        Throttle { clock, bucket }
+        Throttle { clock, bucket, rate }
+    }
+
+    /// Bytes to send at a time. Under a limit less than usual: the bodies that share it must each move now and then, or
+    /// their receivers take them for stuck.
+    pub(crate) fn slice(&self, usual: usize) -> usize {
+        let least = usual.min(4 << 10);
+        self.rate.map_or(usual, |rate| usize::try_from(rate / SHARE).unwrap_or(usual).clamp(least, usual))
     }
 
     pub(crate) fn is_off(&self) -> bool {

@@ -19,8 +19,9 @@ use crate::neighbour::{Neighbour, Speaks};
 const SMALL: u32 = 32 << 10;
 /// Bytes asked for in one request of small chunks.
 const TOGETHER: u32 = 1 << 20;
-/// Chunks asked of a described peer in one request: it builds its whole answer in memory.
-const DESCRIBED_TOGETHER: usize = 4;
+/// Bytes asked of a described peer in one request: it builds its whole answer in memory, and nothing of it counts
+/// before all of it is here.
+const DESCRIBED_TOGETHER: u32 = 256 << 10;
 
 pub(super) struct Flights {
     context: Arc<Context>,
@@ -34,6 +35,7 @@ pub(super) struct Flights {
 
 /// A request under way; cancelled when the last of its fetches is.
 struct Request {
+    peer: PeerKey,
     task: AbortHandle,
 }
 
@@ -65,24 +67,32 @@ impl Flights {
     }
 
     fn grouped(&self, neighbour: &Neighbour, wanted: Vec<Wanted>) -> Vec<Vec<Wanted>> {
-        let described = neighbour.speaks() == Speaks::Described;
-        let together = neighbour.takes_several();
+        // What may go into one request: a chunk of at most so many bytes, beside others up to so many.
+        let (small, together) = match neighbour.speaks() {
+            Speaks::Described => (DESCRIBED_TOGETHER, DESCRIBED_TOGETHER),
+            Speaks::Native if neighbour.takes_several() => (SMALL, TOGETHER),
+            Speaks::Native => (0, 0),
+        };
         let mut groups: Vec<(u32, Vec<Wanted>)> = Vec::new();
         for next in wanted {
             let length = self.holding.torrent().span(next.chunk).length;
             match groups.last_mut() {
-                Some((_, group)) if described && group.len() < DESCRIBED_TOGETHER => group.push(next),
                 Some((bytes, group))
-                    if together && !described && length <= SMALL && *bytes + length <= TOGETHER =>
+                    if self.takes_company(&group[0], small)
+                        && length <= small
+                        && *bytes + length <= together =>
                 {
                     *bytes += length;
                     group.push(next);
                 }
-                // A large chunk fills its group, so that nothing is put beside it.
-                _ => groups.push((if length <= SMALL { length } else { TOGETHER }, vec![next])),
+                _ => groups.push((length, vec![next])),
             }
         }
         groups.into_iter().map(|(_, group)| group).collect()
+    }
+
+    fn takes_company(&self, first: &Wanted, small: u32) -> bool {
+        self.holding.torrent().span(first.chunk).length <= small
     }
 
     fn request(&mut self, neighbour: &Arc<Neighbour>, wanted: Vec<Wanted>) {
@@ -93,7 +103,8 @@ impl Flights {
             facts: self.facts.clone(),
         };
         let fetches: Vec<FetchId> = wanted.iter().map(|wanted| wanted.fetch).collect();
-        let request = Arc::new(Request { task: tokio::spawn(task.run(wanted)).abort_handle() });
+        let request =
+            Arc::new(Request { peer: neighbour.key, task: tokio::spawn(task.run(wanted)).abort_handle() });
         for fetch in fetches {
             self.requests.insert(fetch, request.clone());
         }
@@ -101,7 +112,16 @@ impl Flights {
 
     /// The brain has no more use for a fetch.
     pub(super) fn cancel(&mut self, fetch: FetchId) {
+        for (_, wanted) in self.planned.values_mut() {
+            wanted.retain(|planned| planned.fetch != fetch);
+        }
         self.requests.remove(&fetch);
+    }
+
+    /// A neighbour is gone, and the brain has forgotten its fetches.
+    pub(super) fn lost(&mut self, peer: PeerKey) {
+        self.planned.remove(&peer);
+        self.requests.retain(|_, request| request.peer != peer);
     }
 
     /// A fetch has ended by itself.

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::flights::Flights;
+pub(crate) use self::roster::MOST as MOST_NEIGHBOURS;
 use self::roster::Roster;
 use crate::context::Context;
 use crate::fact::{Fact, Source};
@@ -186,6 +187,7 @@ impl Driver {
             Fact::Gained { peer, chunks } => self.tell_brain(Event::PeerGained { peer, chunks }, actions),
             Fact::Lost { peer } => {
                 self.roster.lost(peer);
+                self.flights.lost(peer);
                 self.tell_brain(Event::PeerLost { peer }, actions);
             }
             Fact::Bytes { fetch, bytes } => self.tell_brain(Event::BytesArrived { fetch, bytes }, actions),

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use protocol::{BaseUrl, PeerId};
+use protocol::{BaseUrl, ChunkSet, PeerId, Time};
 use swarm::{DropReason, Event, Gained, PeerKey};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -16,9 +17,16 @@ use crate::neighbour::{Follower, Neighbour, Speaks};
 use crate::peer_exchange;
 
 /// Most neighbours of one download: each costs a connection that waits for news.
-const MOST: usize = 60;
-/// Most addresses remembered as banned; past it the list is full, and whoever misbehaves is only dropped.
-const MOST_BANNED: usize = 4096;
+pub(crate) const MOST: usize = 60;
+/// Most neighbours at one host that is not this machine: many peers may share an address, but a list that names one
+/// victim under a thousand ports must not make us its flood (threat A6).
+const MOST_PER_HOST: usize = 8;
+/// Most addresses remembered as banned or to be left alone; past it the list is full, and whoever misbehaves is only
+/// dropped.
+const MOST_REMEMBERED: usize = 4096;
+/// A neighbour that was lost or kept failing is left alone this long; twice as long each time, up to the last.
+const LEFT_ALONE_FIRST: Duration = Duration::from_secs(2);
+const LEFT_ALONE_LAST: Duration = Duration::from_secs(60);
 /// With fewer neighbours than this, each new one is asked at once whom it knows.
 const LONELY: usize = 8;
 /// Neighbours asked at a time whom they know.
@@ -32,6 +40,8 @@ pub(super) struct Roster {
     members: BTreeMap<PeerKey, Member>,
     by_url: BTreeMap<BaseUrl, PeerKey>,
     banned: BTreeSet<BaseUrl>,
+    /// Until when those are left alone that were lost or failed, and for how long the next time.
+    left_alone: BTreeMap<BaseUrl, (Time, Duration)>,
     /// Whose turn it is to be asked whom they know.
     next_asked: PeerKey,
 }
@@ -55,6 +65,7 @@ impl Roster {
             members: BTreeMap::new(),
             by_url: BTreeMap::new(),
             banned: BTreeSet::new(),
+            left_alone: BTreeMap::new(),
             next_asked: PeerKey::new(0),
         }
     }
@@ -70,21 +81,66 @@ impl Roster {
         if peer == Some(identity.peer) || url == identity.url || self.banned.contains(&url) {
             return Vec::new();
         }
+        let mut events = Vec::new();
         let key = match self.by_url.get(&url) {
             Some(key) => *key,
-            None if self.members.len() >= MOST => return Vec::new(),
-            None => self.take_in(url, peer),
+            None if self.is_left_alone(&url) || self.is_crowded(&url) => return Vec::new(),
+            None => {
+                if self.members.len() >= MOST {
+                    let Some(useless) = self.useless() else { return Vec::new() };
+                    self.lost(useless);
+                    events.push(Event::PeerLost { peer: useless });
+                }
+                self.take_in(url, peer)
+            }
         };
-        let Some(member) = self.members.get_mut(&key) else { return Vec::new() };
-        let Some(held) = held.filter(|held| !held.is_empty()) else { return Vec::new() };
-        member.neighbour.note(&held);
+        events.extend(self.heard_of(key, held.filter(|held| !held.is_empty())));
+        events
+    }
+
+    /// Somebody says what a neighbour holds.
+    fn heard_of(&mut self, peer: PeerKey, held: Option<ChunkSet>) -> Vec<Event> {
+        let (Some(member), Some(held)) = (self.members.get_mut(&peer), held) else { return Vec::new() };
+        let native = member.neighbour.speaks() == Speaks::Native;
+        // What a neighbour says of itself is better than hearsay.
+        if !(native && member.met) {
+            member.neighbour.note(&held);
+        }
         let gained = if held.is_full() { Gained::All } else { Gained::Set(held) };
         if member.met {
-            return vec![Event::PeerGained { peer: key, chunks: gained }];
+            return vec![Event::PeerGained { peer, chunks: gained }];
         }
         member.hearsay = Some(gained);
         // Whoever is known to speak natively need not answer first: the download starts a round trip earlier.
-        if member.neighbour.speaks() == Speaks::Native { self.met(key) } else { Vec::new() }
+        if native { self.met(peer) } else { Vec::new() }
+    }
+
+    fn is_left_alone(&self, url: &BaseUrl) -> bool {
+        self.left_alone.get(url).is_some_and(|(until, _)| self.context.clock.now() < *until)
+    }
+
+    fn is_crowded(&self, url: &BaseUrl) -> bool {
+        let host = url.address().host();
+        let here = host.as_ip().is_some_and(|address| address.is_loopback());
+        let there = |other: &&BaseUrl| other.address().host() == host;
+        !here && self.by_url.keys().filter(there).count() >= MOST_PER_HOST
+    }
+
+    /// A neighbour that can make room for another: one that has not answered yet, or holds nothing.
+    fn useless(&self) -> Option<PeerKey> {
+        let mut members = self.members.iter();
+        members.find(|(_, member)| !member.met || !member.neighbour.holds_something()).map(|(key, _)| *key)
+    }
+
+    /// Not to be taken in again for a while.
+    fn leave_alone(&mut self, url: BaseUrl) {
+        let now = self.context.clock.now();
+        self.left_alone.retain(|_, (until, pause)| now < *until + *pause + LEFT_ALONE_LAST);
+        if self.left_alone.len() < MOST_REMEMBERED {
+            let (until, pause) = self.left_alone.entry(url).or_insert((now, LEFT_ALONE_FIRST));
+            *until = now + *pause;
+            *pause = (*pause * 2).min(LEFT_ALONE_LAST);
+        }
     }
 
     /// A neighbour answered: the brain hears of it, and of what was said of it before.
@@ -107,6 +163,7 @@ impl Roster {
         if let Some(member) = self.members.remove(&peer) {
             member.follower.abort();
             self.by_url.remove(&member.neighbour.url);
+            self.leave_alone(member.neighbour.url.clone());
         }
     }
 
@@ -114,10 +171,10 @@ impl Roster {
     pub(super) fn ban(&mut self, peer: PeerKey, reason: DropReason) {
         let Some(url) = self.get(peer).map(|neighbour| neighbour.url.clone()) else { return };
         self.holding.acquaintances.lost(&url);
-        // Failing may pass; wrong bytes do not.
+        // Failing may pass, so that one is only left alone for a while; wrong bytes do not.
         if reason == DropReason::WrongBytes {
             tracing::warn!(%url, "sent bytes that fail their hash: banned from this download");
-            if self.banned.len() < MOST_BANNED {
+            if self.banned.len() < MOST_REMEMBERED {
                 self.banned.insert(url);
             }
         }

@@ -3,11 +3,12 @@
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::Incoming;
 use protocol::api::peer::{CHUNK, ChunkContent};
 use swarm::Failure;
 
-use super::{ANSWER, Fetcher, Wanted, transport};
-use crate::http_client::{HttpError, json_request, read_capped};
+use super::{ANSWER, Fetcher, Report, Wanted, transport};
+use crate::http_client::{json_request, next_frame};
 
 /// JSON around one chunk of an answer: quotes, keys, a hash, white space.
 const JSON_AROUND: usize = 512;
@@ -51,13 +52,28 @@ impl Fetcher {
         }
         let payload: usize = wanted.iter().map(|wanted| torrent.span(wanted.chunk).length as usize).sum();
         let cap = payload.div_ceil(3) * 4 + JSON_AROUND * (wanted.len() + 1);
-        let read = read_capped(response.into_body(), cap).await;
-        let bytes = read.map_err(|error| match error {
-            HttpError::TooLarge(_) => Failure::WrongBytes,
-            error => transport(&error),
-        })?;
-        self.context.down.pass(bytes.len() as u64).await;
+        let bytes = self.read_described(response.into_body(), cap, wanted).await?;
         serde_json::from_slice(&bytes).map_err(|_| Failure::Transport)
+    }
+
+    /// Reads the whole answer; what comes is reported as the first chunk's, so that the brain sees it move.
+    async fn read_described(
+        &self,
+        mut body: Incoming,
+        cap: usize,
+        wanted: &[Wanted],
+    ) -> Result<Vec<u8>, Failure> {
+        let (mut read, mut report) = (Vec::new(), Report::default());
+        while let Some(frame) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
+            if read.len() + frame.len() > cap {
+                return Err(Failure::WrongBytes);
+            }
+            read.extend_from_slice(&frame);
+            for one in wanted.iter().take(1) {
+                self.came(one.fetch, frame.len(), &mut report).await;
+            }
+        }
+        Ok(read)
     }
 
     /// Takes what was asked for out of a described answer and ignores the rest (threat A8).

@@ -73,12 +73,17 @@ impl Fetcher {
             }
             buffer.extend_from_slice(&bytes);
             let mut whole = Vec::new();
-            while let Some((wanted, chunk)) = self.next_chunk(&mut buffer, open)? {
-                whole.push((wanted, chunk));
-            }
+            let next = loop {
+                match self.next_chunk(&mut buffer, open) {
+                    Ok(Some(chunk)) => whole.push(chunk),
+                    other => break other,
+                }
+            };
             for wrong in self.take(whole, self.source()).await {
                 self.failed(wrong, Failure::WrongBytes).await;
             }
+            // What was good before a lie is taken all the same.
+            next?;
         }
         if buffer.is_empty() { Ok(()) } else { Err(Failure::Transport) }
     }

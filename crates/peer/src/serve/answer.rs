@@ -11,7 +11,8 @@ pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response
     let problem =
         Problem { title: title.to_owned(), status: status.as_u16(), detail: Some(detail.to_owned()) };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response()
+    // Caches may keep a 404 or 410 by themselves, and a chunk that is missing now may be here in a second.
+    (status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
 pub(super) fn not_found(detail: &str) -> Response {

@@ -11,8 +11,9 @@ use protocol::api::HT_QUEUE;
 use protocol::{ChunkIndex, Hash};
 use store::StoreError;
 
-use super::range::{Wanted, wanted};
-use super::{answer, requester::requester};
+use super::answer;
+use super::range::{Wanted, is_known, wanted};
+use super::requester::{note_asker, requester};
 use crate::body::Outgoing;
 use crate::context::Context;
 use crate::holding::Holding;
@@ -35,12 +36,13 @@ pub(super) async fn get(
     let Some((holding, chunk)) = context.catalog.find(&hash) else {
         return answer::not_found("this peer does not hold that chunk (yet)");
     };
+    note_asker(&context, &holding, &headers, from);
     let length = u64::from(holding.torrent().span(chunk).length);
     let etag = format!("\"{hash}\"");
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|tags| tags.as_bytes() == etag.as_bytes()) {
+    if is_known(&headers, &etag) {
         return head(StatusCode::NOT_MODIFIED, &etag, Body::empty());
     }
-    let (status, first, last) = match wanted(&headers, length, &etag) {
+    let (status, first, last) = match wanted(&method, &headers, length, &etag) {
         Wanted::Whole => (StatusCode::OK, 0, length - 1),
         Wanted::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last),
         Wanted::Nothing => return unsatisfiable(length),

@@ -71,8 +71,11 @@ pub(super) async fn post(
     let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone() };
     let (pipe, body) = outgoing.piped();
     tokio::spawn(async move {
-        // Whoever is gone needs no answer.
-        let _ = send(&pipe, &context.gate, requester, form, groups, slot).await;
+        tokio::select! {
+            // Either way there is nobody left to tell.
+            _ = send(&pipe, &context.gate, requester, form, groups, slot) => {}
+            () = pipe.gone() => {}
+        }
     });
     *answer.body_mut() = body;
     answer

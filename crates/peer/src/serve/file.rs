@@ -14,7 +14,7 @@ use protocol::torrent::{FileEntry, Shape};
 use swarm::Requester;
 
 use super::chunk::{insert_content_range, read, unsatisfiable};
-use super::range::{Wanted, wanted};
+use super::range::{Wanted, is_known, wanted};
 use super::requester::requester;
 use super::{answer, torrent};
 use crate::body::{Gone, Outgoing, Pipe};
@@ -81,7 +81,13 @@ fn serve(context: &Arc<Context>, holding: Arc<Holding>, file: usize, asked: &Ask
     let torrent = holding.torrent().clone();
     let entry = &torrent.layout().files()[file];
     let etag = format!("\"{}-{file}\"", torrent.id());
-    let (status, first, length) = match wanted(&asked.headers, entry.size, &etag) {
+    if is_known(&asked.headers, &etag) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        insert(response.headers_mut(), header::ETAG, &etag);
+        return response;
+    }
+    let (status, first, length) = match wanted(&asked.method, &asked.headers, entry.size, &etag) {
         Wanted::Whole => (StatusCode::OK, 0, entry.size),
         Wanted::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
         Wanted::Nothing => return unsatisfiable(entry.size),
@@ -93,8 +99,11 @@ fn serve(context: &Arc<Context>, holding: Arc<Holding>, file: usize, asked: &Ask
         let requester = requester(&asked.headers, asked.from);
         let reader = Reader { context: context.clone(), holding, file, requester };
         tokio::spawn(async move {
-            // Whoever is gone needs no answer.
-            let _ = reader.send(&pipe, first, length).await;
+            tokio::select! {
+                // Either way there is nobody left to tell.
+                _ = reader.send(&pipe, first, length) => {}
+                () = pipe.gone() => {}
+            }
         });
         *response.body_mut() = body;
     }
@@ -146,6 +155,7 @@ impl Reader {
             };
             let span = self.holding.torrent().span(chunk);
             if !self.wait_for(chunk).await {
+                // Never to come: not one of the files that this download is of.
                 pipe.cut().await;
                 return Err(Gone);
             }
@@ -163,15 +173,19 @@ impl Reader {
         Ok(())
     }
 
-    /// Waits until the chunk is here, telling the download what is wanted next.
+    /// Waits until the chunk is here, telling the download what is wanted next; false when it is not to come.
     async fn wait_for(&self, chunk: ChunkIndex) -> bool {
         if self.holding.holds(chunk) {
             return true;
         }
         let entry = &self.holding.torrent().layout().files()[self.file];
         let last = (chunk.get() + READ_AHEAD).min(entry.first_chunk + entry.chunk_count - 1);
+        if !self.holding.wanted().contains(chunk) {
+            return false;
+        }
         self.holding.wish(chunk, ChunkIndex::new(last));
-        self.holding.wait_for(chunk).await
+        self.holding.wait_for(chunk).await;
+        true
     }
 
     async fn slot(&self, bytes: u32) -> Slot {

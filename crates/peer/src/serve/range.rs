@@ -1,6 +1,6 @@
 //! One byte range of a body (RFC 9110 §14). Several ranges at once are answered with the whole (threat A30).
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 
 /// What a `Range` header asks of a body of known length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,11 @@ pub(super) enum Wanted {
 }
 
 /// Reads the header for a body of `length` bytes with the strong validator `etag`.
-pub(super) fn wanted(headers: &HeaderMap, length: u64, etag: &str) -> Wanted {
+pub(super) fn wanted(method: &Method, headers: &HeaderMap, length: u64, etag: &str) -> Wanted {
+    // A range is defined for GET only (RFC 9110 §14.2).
+    if *method != Method::GET {
+        return Wanted::Whole;
+    }
     // If-Range with another validator: the asker's part is of something else, so it gets everything.
     if headers.get(header::IF_RANGE).is_some_and(|tag| tag.as_bytes() != etag.as_bytes()) {
         return Wanted::Whole;
@@ -43,6 +47,13 @@ fn parse(text: &str, length: u64) -> Wanted {
         }
         _ => Wanted::Whole,
     }
+}
+
+/// Whether the asker has this very content already (`If-None-Match`, RFC 9110 §13.1.2).
+pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
+    tags.any(|tag| tag == "*" || tag == etag)
 }
 
 /// One side of a range.

@@ -8,6 +8,9 @@ use protocol::api::{HT_PEER, HT_URL};
 use protocol::{BaseUrl, PeerId};
 use swarm::Requester;
 
+use crate::context::Context;
+use crate::holding::Holding;
+
 /// The requester behind a request: its peer id together with its address (so that nobody can use up the share of
 /// another by naming that one's id), or the address alone.
 pub(super) fn requester(headers: &HeaderMap, from: SocketAddr) -> Requester {
@@ -29,6 +32,13 @@ pub(super) fn own_url(headers: &HeaderMap, from: SocketAddr) -> Option<BaseUrl> 
     let host: IpAddr = url.address().host().as_ip()?;
     let from = from.ip().to_canonical();
     (host == from || (host.is_loopback() && from.is_loopback())).then_some(url)
+}
+
+/// Whoever asks is alive, and may be told to others of its swarm.
+pub(super) fn note_asker(context: &Context, holding: &Holding, headers: &HeaderMap, from: SocketAddr) {
+    if let Some(url) = own_url(headers, from) {
+        holding.acquaintances.saw(url, peer_id(headers), context.clock.now());
+    }
 }
 
 #[cfg(test)]

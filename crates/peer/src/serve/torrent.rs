@@ -15,7 +15,7 @@ use protocol::{ChunkSet, TorrentId};
 
 use super::answer;
 use super::chunk::{IMMUTABLE, OCTETS};
-use super::requester::{own_url, peer_id};
+use super::requester::note_asker;
 use crate::context::Context;
 use crate::holding::Holding;
 
@@ -29,7 +29,7 @@ pub(super) async fn json(State(context): State<Arc<Context>>, Path(id): Path<Str
                 (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
                 (header::CACHE_CONTROL, IMMUTABLE),
             ];
-            (headers, holding.torrent().to_json()).into_response()
+            (headers, holding.json()).into_response()
         }
         Err(refusal) => refusal,
     }
@@ -47,12 +47,10 @@ pub(super) async fn have(
         Ok(holding) => holding,
         Err(refusal) => return refusal,
     };
-    if let Some(url) = own_url(&headers, from) {
-        holding.acquaintances.saw(url, peer_id(&headers), context.clock.now());
-    }
+    note_asker(&context, &holding, &headers, from);
     match query.since {
         None => bitmap(&holding),
-        Some(since) => news(&holding, since, query.wait).await,
+        Some(since) => news(&context, &holding, since, query.wait).await,
     }
 }
 
@@ -66,13 +64,21 @@ fn bitmap(holding: &Holding) -> Response<Body> {
     response
 }
 
-async fn news(holding: &Holding, since: u64, wait_s: u64) -> Response<Body> {
+async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> Response<Body> {
     let wait = Duration::from_secs(wait_s.min(MAX_WAIT_S));
     let mut news = holding.news();
-    if !wait.is_zero() && !holding.is_complete() {
-        let waited = tokio::time::timeout(wait, news.wait_for(|seq| *seq > since)).await.is_ok();
-        if waited && !holding.is_complete() {
-            tokio::time::sleep(BATCH).await;
+    let known = holding.gains_since(since).is_some();
+    if known && !wait.is_zero() && !holding.is_complete() {
+        let gained = async { news.wait_for(|seq| *seq > since).await.is_ok() };
+        tokio::select! {
+            gained = gained => {
+                if gained && !holding.is_complete() {
+                    tokio::time::sleep(BATCH).await;
+                }
+            }
+            () = tokio::time::sleep(wait) => {}
+            // A process that ends does not keep its neighbours waiting.
+            () = context.stop.cancelled() => {}
         }
     }
     match holding.gains_since(since) {

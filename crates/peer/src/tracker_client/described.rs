@@ -8,6 +8,7 @@ use protocol::api::tracker::{
     AnnounceChunks, Assignment, CHUNK, MAX_HASHES, MAX_PEERS_BODY, OpaqueHash, Port,
 };
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, HostPort};
+use rand::seq::SliceRandom;
 
 use super::{ANSWER, Round, TrackerClient, TrackerError};
 use crate::fact::Sighting;
@@ -33,7 +34,7 @@ impl DescribedTracker {
     pub(super) async fn announce(&mut self, client: &TrackerClient) -> Result<Round, TrackerError> {
         let held = client.holding.held().0;
         self.tell(client, &held).await?;
-        if held.is_full() {
+        if client.holding.wanted().difference(&held).next().is_none() {
             return Ok(Round { sightings: Vec::new(), again_after: TELL });
         }
         Ok(Round { sightings: ask(client, &held).await?, again_after: ASK })
@@ -66,8 +67,10 @@ impl DescribedTracker {
 
 /// Asks who has the missing chunks.
 async fn ask(client: &TrackerClient, held: &ChunkSet) -> Result<Vec<Sighting>, TrackerError> {
-    let missing = held.inverted();
-    let names = names(client, missing.iter());
+    let mut names = names(client, client.holding.wanted().difference(held));
+    // In another order each round: a tracker that refuses everything for one unknown hash lets only so many be asked
+    // for, and they must not be the same ones for ever.
+    names.shuffle(&mut rand::rng());
     let mut found: BTreeMap<HostPort, ChunkSet> = BTreeMap::new();
     let mut parts: Vec<&[OpaqueHash]> = names.chunks(MAX_HASHES).collect();
     let mut refusal = None;

@@ -179,6 +179,10 @@ impl TrackerClient {
             .body(Full::<Bytes>::default())
             .map_err(HttpError::from)?;
         let answer = self.context.http.exchange(&self.url, request, well_known::MAX_BODY, ANSWER).await?;
+        if answer.decides_nothing() {
+            let reason = crate::torrent_finder::reason(&answer.body);
+            return Err(TrackerError::Refused { status: answer.status.as_u16(), reason });
+        }
         let ours: Option<WellKnown> = serde_json::from_slice(&answer.body).ok();
         Ok(match ours.filter(|_| answer.status.is_success()) {
             Some(ours) if ours.is("tracker") => Kind::Native(NativeTracker::default()),

@@ -17,6 +17,8 @@ use crate::torrent_finder::reason;
 
 /// The interval a tracker may ask for, in seconds: nobody can silence us for a day or make us hammer it.
 const INTERVAL_S: std::ops::RangeInclusive<u64> = 1..=600;
+/// Longest time to publish: torrent.json may have 128 MiB.
+const PUBLISH: Duration = Duration::from_secs(60);
 /// Longest wait for the answer to a leave: the process wants to end.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -106,7 +108,7 @@ fn reachable(client: &TrackerClient) -> Result<Reachable, TrackerError> {
 async fn publish(client: &TrackerClient) -> Result<(), TrackerError> {
     let torrent = client.holding.torrent();
     let request = json_request(Method::PUT, client.url.join(&torrent_path(torrent.id())), torrent.to_json())?;
-    let answer = client.context.http.exchange(&client.url, request, 1 << 16, ANSWER).await?;
+    let answer = client.context.http.exchange(&client.url, request, 1 << 16, PUBLISH).await?;
     if answer.status.is_success() { Ok(()) } else { Err(refused(&answer)) }
 }
 

@@ -112,20 +112,25 @@ async fn several_chunks_come_in_frames() {
 async fn what_a_peer_has_is_a_bitmap_and_then_news() {
     let source = Source::file(&bytes(3 * CHUNK));
     let path = have_path(source.torrent.id());
-    let lonely = Leecher::start_with(&source, Vec::new()).await;
-    let nothing = get(lonely.peer.url(), &path).await;
-    assert_eq!((nothing.body.as_slice(), nothing.header("ht-have-seq").as_str()), (&[0][..], "0"));
-    // A chunk takes this seed a third of a second, so the question waits before it is answered.
+    // A chunk takes this seed a third of a second, so the question below waits before it is answered.
     let (seed, _) = source.seed_with(Some(48 << 10)).await;
-    let other = Leecher::start_with(&source, vec![seed.url().clone()]).await;
-    let news = get(other.peer.url(), &format!("{path}?since=0&wait=30")).await;
+    let leecher = Leecher::start_with(&source, vec![seed.url().clone()]).await;
+    let url = leecher.peer.url();
+    let nothing = get(url, &path).await;
+    assert_eq!(nothing.body, [0]);
+    let start: u64 = nothing.header("ht-have-seq").parse().unwrap();
+    let news = get(url, &format!("{path}?since={start}&wait=30")).await;
     let news: Gains = serde_json::from_slice(&news.body).unwrap();
-    assert!(news.seq > 0 && !news.gained.is_empty(), "{news:?}");
-    other.completed().await.unwrap();
-    assert_eq!(get(other.peer.url(), &path).await.body, [0b1110_0000]);
-    let told = get(other.peer.url(), &format!("{path}?since=0")).await;
-    assert_eq!(String::from_utf8(told.body).unwrap(), r#"{"seq":3,"gained":[[0,2]]}"#);
-    assert_eq!(get(other.peer.url(), &format!("{path}?since=99")).await.status, 410);
+    assert!(news.seq > start && !news.gained.is_empty(), "{news:?}");
+    leecher.completed().await.unwrap();
+    assert_eq!(get(url, &path).await.body, [0b1110_0000]);
+    let told = get(url, &format!("{path}?since={start}")).await;
+    let wanted = format!(r#"{{"seq":{},"gained":[[0,2]]}}"#, start + 3);
+    assert_eq!(String::from_utf8(told.body).unwrap(), wanted);
+    // A number from before a restart, or of somebody else.
+    for since in [start + 4, start.wrapping_sub(1), u64::MAX] {
+        assert_eq!(get(url, &format!("{path}?since={since}&wait=30")).await.status, 410, "{since}");
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub const MAX_CHUNKS_PER_REQUEST: usize = 1024;
 pub const MAX_CHUNK_REQUEST: usize = 256 << 10;
 /// Longest wait that a long poll may ask for, in seconds.
 pub const MAX_WAIT_S: u64 = 30;
-/// Most runs in one answer of a long poll; more gains follow in the next.
+/// Most runs in one answer of a long poll; past it the answer is 410, and the bitmap says it better.
 pub const MAX_RUNS: usize = 16_384;
 
 /// `/chunk/{hash}`: the bytes of one chunk.
@@ -75,10 +75,11 @@ impl Gains {
         self.gained.iter().map(run).collect()
     }
 
-    /// The gains in `set`, as runs.
-    pub fn of(seq: u64, set: &ChunkSet) -> Self {
-        let runs = set.runs().into_iter().map(|(first, last)| (first.get(), last.get()));
-        Gains { seq, gained: runs.take(MAX_RUNS).collect() }
+    /// The gains in `set`, as runs; `None` when there are more than [`MAX_RUNS`].
+    pub fn of(seq: u64, set: &ChunkSet) -> Option<Self> {
+        let runs = set.runs();
+        let gained = runs.iter().map(|(first, last)| (first.get(), last.get()));
+        (runs.len() <= MAX_RUNS).then(|| Gains { seq, gained: gained.collect() })
     }
 }
 
