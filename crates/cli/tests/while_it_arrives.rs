@@ -21,6 +21,8 @@ fn curl_gets_a_range_of_a_file_that_is_still_arriving() {
     let sharer = Sharer::start_with(dir.path(), "film.mp4", &["--limit-up", "1M"]);
     let mut leecher = sharer.start_get(dir.path(), "out", &[]);
     let url = format!("{}/file/{}", leecher.url("client"), sharer.torrent_id);
+    // It listens before it knows what the link is of.
+    leecher.event("progress");
     let (first, last) = (all.len() - 3 * CHUNK, all.len() - CHUNK);
     let range = format!("{first}-{last}");
     let curl = Command::new("curl").args(["-sSf", "--max-time", "60", "-r", &range, &url]).output().unwrap();

@@ -55,7 +55,8 @@ pub struct Completed {
 /// Bytes a second over the last few seconds: a total looked at now and then, smoothed.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
-    last: Option<(Time, u64)>,
+    /// When it was looked at first, and last.
+    seen: Option<(Time, Time, u64)>,
     rate: f64,
 }
 
@@ -71,15 +72,36 @@ impl Meter {
         reason = "never negative, and see above"
     )]
     pub(crate) fn look(&mut self, now: Time, total: u64) -> u64 {
-        if let Some((then, before)) = self.last {
-            let seconds = now.since(then).as_secs_f64();
-            if seconds > 0.0 {
-                let lately = total.saturating_sub(before) as f64 / seconds;
-                let weight = 1.0 - (-seconds / SMOOTHING_S).exp();
-                self.rate += (lately - self.rate) * weight;
-            }
+        let Some((first, then, before)) = self.seen else {
+            self.seen = Some((now, now, total));
+            return 0;
+        };
+        let seconds = now.since(then).as_secs_f64();
+        if seconds > 0.0 {
+            let lately = total.saturating_sub(before) as f64 / seconds;
+            // While it is young it is the plain average: a smoothed value that starts from nothing lags for seconds.
+            let age = now.since(first).as_secs_f64();
+            let weight = (seconds / age).max(1.0 - (-seconds / SMOOTHING_S).exp());
+            self.rate += (lately - self.rate) * weight;
+            self.seen = Some((first, now, total));
         }
-        self.last = Some((now, total));
         self.rate as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_right_from_the_first_look_and_forgets_what_has_stopped() {
+        let mut meter = Meter::default();
+        let at = |quarters: u64| Time::from(Duration::from_millis(250 * quarters));
+        meter.look(at(0), 0);
+        for quarter in 1..=8 {
+            assert_eq!(meter.look(at(quarter), quarter * 1000), 4000, "steady from the start");
+        }
+        let stopped: Vec<u64> = (9..60).map(|quarter| meter.look(at(quarter), 8000)).collect();
+        assert!(stopped.is_sorted_by(|a, b| a >= b) && stopped[50] < 100, "{stopped:?}");
     }
 }
