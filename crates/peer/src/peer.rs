@@ -27,6 +27,8 @@ use crate::serve;
 use crate::sharing::{Sharing, Start};
 use crate::throttle::Throttle;
 
+/// Bytes a second that a body should get at least under `--limit-up`: a chunk of 1 MiB in 16 seconds.
+const BODY_RATE: u64 = 64 << 10;
 /// How long a stop waits for the trackers to be left and the last bytes to be durable.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -102,7 +104,7 @@ impl Peer {
             identity: identity(&config, listening),
             clock,
             catalog: Catalog::default(),
-            gate: Gate::new(clock, UploadConfig::default()),
+            gate: Gate::new(clock, upload_config(config.limit_up)),
             up: Throttle::new(clock, config.limit_up),
             down: Throttle::new(clock, config.limit_down),
             http: HttpClient::new(config.source),
@@ -183,6 +185,15 @@ async fn open(
         })
     };
     tokio::task::spawn_blocking(opening).await.map_err(|_| AddError::Stopping)?
+}
+
+/// Under a limit on what is sent, fewer bodies at a time: each of eight would take minutes for a chunk that nobody can use
+/// before it is whole, and its receiver would lose patience.
+fn upload_config(limit_up: Option<u64>) -> UploadConfig {
+    let usual = UploadConfig::default();
+    let Some(limit) = limit_up else { return usual };
+    let slots = usize::try_from(limit / BODY_RATE).unwrap_or(usual.slots).clamp(2, usual.slots);
+    UploadConfig { slots, slots_per_requester: slots.min(usual.slots_per_requester), ..usual }
 }
 
 fn identity(config: &Config, listening: SocketAddr) -> Identity {
