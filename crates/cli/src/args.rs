@@ -164,6 +164,20 @@ fn rank(matches: &ArgMatches, id: &str) -> u8 {
     }
 }
 
+/// The command that a line names, whether or not the rest of it can be parsed.
+pub(crate) fn command_in(args: &[OsString]) -> Option<String> {
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--config" || word == "--bind" {
+            words.next();
+        } else if !word.to_string_lossy().starts_with('-') {
+            let known = command().find_subcommand(word).map(|command| command.get_name().to_owned());
+            return known;
+        }
+    }
+    None
+}
+
 /// Whether a line that could not be parsed wanted events.
 pub(crate) fn wants_json(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
@@ -223,6 +237,18 @@ mod tests {
             "stress-test",
         ] {
             assert!(parse(&words(line)).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_command_is_known_even_on_a_wrong_line() {
+        for (line, command) in [
+            ("get", Some("get")),
+            ("--json --bind 127.0.0.1 --config get share --nonsense", Some("share")),
+            ("frobnicate get", None),
+            ("--json", None),
+        ] {
+            assert_eq!(command_in(&words(line)).as_deref(), command, "{line}");
         }
     }
 

@@ -30,8 +30,13 @@ pub(crate) enum BadConfig {
         why: String,
     },
     /// It is not TOML.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("{path}: {why}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// What the parser said, in several lines.
+        why: String,
+    },
     /// A name that is no flag's and no command's.
     #[error("'{0}' is no flag and no command")]
     Unknown(String),
@@ -84,7 +89,10 @@ pub(crate) fn read(path: &std::path::Path) -> Result<Table, BadConfig> {
         return Err(failed("larger than 1 MiB".to_owned()));
     }
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    text.parse().map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string()))
+    text.parse().map_err(|error: toml::de::Error| BadConfig::Syntax {
+        path: path.display().to_string(),
+        why: error.to_string(),
+    })
 }
 
 /// Makes the file's values the flags' defaults.

@@ -17,6 +17,8 @@ pub(crate) struct Failure {
     pub(crate) kind: &'static str,
     /// What went wrong.
     pub(crate) cause: String,
+    /// Further lines of the cause. Never split from a text that a stranger wrote: a name may hold a newline.
+    pub(crate) details: Vec<String>,
     /// What to do about it.
     pub(crate) next: String,
 }
@@ -24,7 +26,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure of this kind.
     pub(crate) fn new(exit: ExitCode, kind: &'static str, cause: impl Display, next: &str) -> Self {
-        Failure { exit, kind, cause: cause.to_string(), next: next.to_owned() }
+        Failure { exit, kind, cause: cause.to_string(), details: Vec::new(), next: next.to_owned() }
     }
 
     /// The run failed for a reason of the machine's own.
@@ -35,6 +37,19 @@ impl Failure {
     /// The command line or the configuration is wrong.
     pub(crate) fn usage(cause: impl Display, next: &str) -> Self {
         Failure::new(ExitCode::Usage, "usage", cause, next)
+    }
+
+    /// Wrong usage that takes several lines to explain; empty ones are left out.
+    pub(crate) fn usage_in_lines(cause: &str, next: &str) -> Self {
+        let mut lines = cause.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned);
+        let first = lines.next().unwrap_or_default();
+        Failure { details: lines.collect(), ..Failure::usage(first, next) }
+    }
+
+    /// The cause on one line.
+    pub(crate) fn whole_cause(&self) -> String {
+        let details = self.details.iter().map(|line| line.trim());
+        std::iter::once(self.cause.as_str()).chain(details).collect::<Vec<_>>().join(" ")
     }
 
     /// Nobody who could help can be reached.

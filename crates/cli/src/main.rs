@@ -62,7 +62,8 @@ fn not_parsed(error: NotParsed, line: &[OsString]) -> ExitCode {
     let output = Output::new(Voice { json: args::wants_json(line), quiet: false });
     let failure = match error {
         NotParsed::Config(error) => {
-            Failure::usage(format!("--config: {error}"), "correct the file; keys are named as flags")
+            let cause = format!("--config: {error}");
+            Failure::usage_in_lines(&cause, "correct the file; keys are named as flags")
         }
         NotParsed::Line(error) if !error.use_stderr() => {
             // To a reader who went away nothing can be said.
@@ -74,14 +75,20 @@ fn not_parsed(error: NotParsed, line: &[OsString]) -> ExitCode {
             return ExitCode::Usage;
         }
         NotParsed::Line(error) => {
-            let text = error.to_string();
-            let cause = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Failure::usage(
-                cause,
-                "http-torrent --help, or http-torrent COMMAND --help, lists what can be given",
-            )
+            let next = match args::command_in(line) {
+                Some(command) => format!("http-torrent {command} --help"),
+                None => "http-torrent --help".to_owned(),
+            };
+            Failure::usage_in_lines(&cause_of(&error), &next)
         }
     };
     output.failure(&failure);
     failure.exit
+}
+
+/// All that clap says, but for its pointer to `--help`, which is the next step here.
+fn cause_of(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("For more information, try"));
+    lines.collect::<Vec<_>>().join("\n").trim_start_matches("error: ").to_owned()
 }

@@ -66,14 +66,19 @@ impl Output {
         }
     }
 
-    /// Why it does not go on: two lines on stderr, and an event with `--json`.
+    /// Why it does not go on: the cause and the next step on stderr, and an event with `--json`.
     pub(crate) fn failure(&self, failure: &Failure) {
-        let text = format!("error: {}\nnext: {}\n", Printable(&failure.cause), Printable(&failure.next));
+        // Indented, so that no detail can pass for the next step.
+        let details: Vec<String> =
+            failure.details.iter().map(|line| format!("  {}\n", Printable(line))).collect();
+        let details = details.concat();
+        let (cause, next) = (Printable(&failure.cause), Printable(&failure.next));
+        let text = format!("error: {cause}\n{details}next: {next}\n");
         self.write(&mut io::stderr(), &text);
         self.event(&Event::Error {
             code: failure.exit.number(),
             kind: failure.kind,
-            cause: &failure.cause,
+            cause: &failure.whole_cause(),
             next: &failure.next,
         });
     }

@@ -38,13 +38,34 @@ fn wrong_usage_says_cause_and_next_step_and_ends_with_2() {
         let finished = run(dir.path(), line);
         assert_eq!(finished.code, Some(2), "{line:?}: {finished:#?}");
         assert!(finished.stdout.is_empty(), "{finished:#?}");
-        let (cause, next) = finished.stderr.split_once('\n').unwrap();
+        let lines: Vec<&str> = finished.stderr.lines().collect();
+        let (cause, details, next) = (lines[0], &lines[1..lines.len() - 1], lines[lines.len() - 1]);
         assert!(cause.starts_with("error: ") && next.starts_with("next: "), "{finished:#?}");
+        assert!(details.iter().all(|line| line.starts_with("  ")), "{finished:#?}");
     }
     let error = run(dir.path(), ["--json", "frobnicate"]).event("error");
     assert_eq!((error["code"].as_u64(), error["kind"].as_str()), (Some(2), Some("usage")));
     assert!(error["cause"].as_str().unwrap().contains("frobnicate") && error["next"].is_string());
     assert_eq!(run(dir.path(), [""; 0]).code, Some(2));
+}
+
+#[test]
+fn wrong_usage_names_what_is_missing_or_meant() {
+    let dir = folder();
+    for (line, said, next) in [
+        (&["get"][..], "<LINK|torrent.json>", "get --help"),
+        (&["torrentify", "x"], "<TRACKER>", "torrentify --help"),
+        (&["--json", "get", "x", "--limit-upp", "1M"], "'--limit-up'", "get --help"),
+        (&["client", "hasfile"], "[possible values: has_file, dht_enabled]", "client --help"),
+        (&["shar"], "'share'", "--help"),
+    ] {
+        let finished = run(dir.path(), line);
+        let next = format!("\nnext: http-torrent {next}\n");
+        assert!(finished.stderr.contains(said) && finished.stderr.ends_with(&next), "{finished:#?}");
+    }
+    let error = run(dir.path(), ["--json", "torrentify", "x"]).event("error");
+    let cause = error["cause"].as_str().unwrap();
+    assert!(cause.contains("not provided: <TRACKER>") && !cause.contains('\n'), "{cause}");
 }
 
 #[test]
@@ -81,6 +102,13 @@ fn a_wrong_configuration_is_wrong_usage() {
         assert!(finished.stderr.contains(named), "{finished:#?}");
     }
     assert_eq!(run(dir.path(), ["get", "x", "--config", "missing.toml"]).code, Some(2));
+    content::write(&dir.path().join("c.toml"), b"port = =\n# \x1b[2J\n");
+    let shown = run(dir.path(), ["get", "x", "--config", "c.toml"]).stderr;
+    assert!(
+        shown.contains("c.toml: TOML parse error at line 1") && shown.contains("\n  1 | port = ="),
+        "{shown}"
+    );
+    assert!(!shown.contains("\\u{a}") && !shown.contains('\u{1b}'), "{shown}");
 }
 
 #[test]
