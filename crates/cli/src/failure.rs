@@ -108,9 +108,10 @@ impl From<ParseError> for Failure {
 impl From<&StoreError> for Failure {
     fn from(error: &StoreError) -> Self {
         let next = match error {
-            StoreError::InTheWay { .. } => {
+            // In our own words: the error's advise the same as the next step.
+            StoreError::InTheWay { path, why } => {
                 return Failure::in_the_way(
-                    error,
+                    format!("'{}' is in the way: {why}", path.display()),
                     "move it away, or choose another folder; it was not touched",
                 );
             }

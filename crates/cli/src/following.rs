@@ -29,8 +29,12 @@ pub(crate) struct Outcome {
     pub(crate) exit: ExitCode,
 }
 
-/// Reports until every torrent is complete or has failed.
-pub(crate) async fn until_complete(output: &Output, sharings: &[Sharing]) -> Outcome {
+/// Reports until every torrent is complete or has failed; `remark` is what people are told of a complete one.
+pub(crate) async fn until_complete(
+    output: &Output,
+    sharings: &[Sharing],
+    remark: impl Fn(&Completed) -> String,
+) -> Outcome {
     let mut downloads = JoinSet::new();
     for sharing in sharings {
         let sharing = sharing.clone();
@@ -44,11 +48,17 @@ pub(crate) async fn until_complete(output: &Output, sharings: &[Sharing]) -> Out
         tokio::select! {
             ended = downloads.join_next() => match ended {
                 None => return outcome,
-                Some(ended) => match report(output, ended) {
-                    ExitCode::Ok => outcome.complete += 1,
-                    exit if outcome.exit == ExitCode::Ok => outcome.exit = exit,
-                    _ => {}
-                },
+                Some(ended) => {
+                    if downloads.is_empty() {
+                        // A remark repaints the line below itself: the last one finds none.
+                        line.end(matches!(ended, Ok(Ok(_))).then(|| finished_line(sharings)));
+                    }
+                    match report(output, ended, &remark) {
+                        ExitCode::Ok => outcome.complete += 1,
+                        exit if outcome.exit == ExitCode::Ok => outcome.exit = exit,
+                        _ => {}
+                    }
+                }
             },
             _ = ticks.tick() => {
                 let totals = totals(sharings);
@@ -98,16 +108,26 @@ fn totals(sharings: &[Sharing]) -> Totals {
 
 type Ended = Result<Result<Completed, DownloadError>, tokio::task::JoinError>;
 
-fn report(output: &Output, ended: Ended) -> ExitCode {
+/// The line at 100 %, if that is where it ended; the last tick may lie half a second back.
+fn finished_line(sharings: &[Sharing]) -> String {
+    progress_line::downloading(&totals(sharings))
+}
+
+/// What people are told of a download.
+pub(crate) fn downloaded(done: &Completed) -> String {
+    let size = human_bytes(done.bytes);
+    let took = match done.elapsed.as_secs() {
+        0..10 => format!("{:.1} s", done.elapsed.as_secs_f64()),
+        _ => human_duration(done.elapsed),
+    };
+    format!("complete: {} ({size} in {took})", done.path.display())
+}
+
+fn report(output: &Output, ended: Ended, remark: impl Fn(&Completed) -> String) -> ExitCode {
     let failure = match ended {
         Ok(Ok(done)) => {
             output.event(&Event::complete(&done));
-            let size = human_bytes(done.bytes);
-            let took = match done.elapsed.as_secs() {
-                0..10 => format!("{:.1} s", done.elapsed.as_secs_f64()),
-                _ => human_duration(done.elapsed),
-            };
-            output.remark(&format!("complete: {} ({size} in {took})", done.path.display()));
+            output.remark(&remark(&done));
             return ExitCode::Ok;
         }
         Ok(Err(error)) => Failure::from(error),

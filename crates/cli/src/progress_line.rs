@@ -29,6 +29,14 @@ impl ProgressLine {
         self.0.set_message(text);
         self.0.tick();
     }
+
+    /// Shows `text`, if any, for the last time; nothing is drawn from now on.
+    pub(crate) fn end(&self, text: Option<String>) {
+        if let Some(text) = text {
+            self.show(text);
+        }
+        self.0.finish_and_clear();
+    }
 }
 
 impl Drop for ProgressLine {

@@ -98,6 +98,19 @@ fn share_prints_three_lines_that_work() {
 }
 
 #[test]
+fn a_shared_folder_has_a_list_and_no_curl_line() {
+    let dir = folder();
+    content::write(&dir.path().join("x/a"), b"a");
+    let mut sharer = Running::spawn(program(dir.path(), ["share", "x", "--port", "0"].iter().chain(&LOCAL)));
+    let (_link, _get, list) = (sharer.line(), sharer.line(), sharer.line());
+    let url = list.strip_prefix("list: ").unwrap_or_else(|| panic!("{list}"));
+    assert!(http::get(url).text().contains('a'), "{list}");
+    wait_for("what people are told", || sharer.said().contains("sharing x; Ctrl-C ends it").then_some(()));
+    assert!(!sharer.said().contains("complete:"), "{}", sharer.said());
+    assert_eq!(sharer.stop().code, Some(0));
+}
+
+#[test]
 fn any_http_client_gets_the_file_or_a_part_of_it() {
     let dir = folder();
     let bytes = content::bytes(3 * CHUNK + 11, 4);
@@ -156,6 +169,7 @@ fn a_file_in_the_way_is_left_alone() {
     let finished = sharer.get(dir.path(), "copy");
     assert_eq!(finished.code, Some(6), "{finished:#?}");
     assert_eq!(finished.event("error")["kind"], "in_the_way");
+    assert_eq!(finished.stderr.matches("choose another folder").count(), 1, "{finished:#?}");
     assert!(finished.events("complete").is_empty());
     assert_eq!(content::tree(&dir.path().join("copy")), [("f".to_owned(), b"somebody's".to_vec(), false)]);
 }

@@ -79,7 +79,8 @@ impl Client {
         for torrent in torrents {
             sharings.push(or_interrupted(stop, peer.add(self.job(torrent))).await??);
         }
-        let outcome = or_interrupted(stop, following::until_complete(output, &sharings)).await?;
+        let outcome =
+            or_interrupted(stop, following::until_complete(output, &sharings, following::downloaded)).await?;
         if outcome.complete > 0 && !self.exit_when_complete {
             let seeding = following::while_seeding(output, &sharings, |_| false);
             let _ = or_interrupted(stop, seeding).await;

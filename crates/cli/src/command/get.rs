@@ -97,7 +97,7 @@ impl Get {
         };
         let sharings = [or_interrupted(stop, peer.add(job)).await??];
         let outcome = tokio::select! {
-            outcome = or_interrupted(stop, following::until_complete(output, &sharings)) => outcome?,
+            outcome = or_interrupted(stop, following::until_complete(output, &sharings, following::downloaded)) => outcome?,
             failure = hope::lost(peer, &sharings[0], &trackers) => return Err(failure),
         };
         if outcome.complete > 0 && self.wants_to_seed() {
@@ -136,6 +136,10 @@ impl Get {
 fn read_source(text: &str) -> Result<Source, Failure> {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     if scheme.is_none() {
+        // Not repeated either.
+        if !Path::new(text).exists() && format!("http://{text}").parse::<Link>().is_ok() {
+            return Err(Failure::usage("this is a link without its scheme", "put http:// in front"));
+        }
         return torrent_file::read(Path::new(text)).map(|torrent| Source::File(Box::new(torrent)));
     }
     // The text itself is not repeated: a secret may stand in it (threat A29).
@@ -199,6 +203,15 @@ mod tests {
     fn a29_a_wrong_link_is_not_repeated() {
         let Err(failure) = read_source("http://a:1/torrent/12#s3cret") else { panic!() };
         assert_eq!(failure.exit, ExitCode::Usage);
+        assert!(!format!("{failure:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a29_a_link_without_its_scheme_is_known_and_not_repeated() {
+        let Err(failure) = read_source(&format!("127.0.0.1:1/torrent/{}#s3cret", "0".repeat(64))) else {
+            panic!()
+        };
+        assert_eq!((failure.exit, failure.next.as_str()), (ExitCode::Usage, "put http:// in front"));
         assert!(!format!("{failure:?}").contains("s3cret"));
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::tracker::{PublishRefusal, Tracker, TrackerConfig};
 use clap::Args;
-use peer::{Content, Job, Order, Peer};
+use peer::{Completed, Content, Job, Order, Peer};
 use protocol::torrent::Shape;
 use protocol::{BaseUrl, HashAlgorithm, Link, Torrent};
 use tokio::net::TcpListener;
@@ -118,7 +118,9 @@ impl Share {
         let mut link = Link::new(tracker, torrent.id());
         link.more_trackers.clone_from(&self.network.tracker);
         tell(output, &link, &torrent, peer.url());
-        let outcome = or_interrupted(stop, following::until_complete(output, &sharings)).await?;
+        // Nothing was downloaded: what it read, and how fast, was told while it read.
+        let sharing = |_: &Completed| format!("sharing {}; Ctrl-C ends it", torrent.name());
+        let outcome = or_interrupted(stop, following::until_complete(output, &sharings, sharing)).await?;
         let seeding = following::while_seeding(output, &sharings, |_| false);
         let _ = or_interrupted(stop, seeding).await;
         Ok(outcome.exit)
@@ -131,7 +133,7 @@ fn cannot_publish(refusal: PublishRefusal) -> Failure {
 
 /// Three lines: the link, how to fetch it with this program, and without.
 fn tell(output: &Output, link: &Link, torrent: &Torrent, peer: &BaseUrl) {
-    let (file_url, curl) = match torrent.layout().shape() {
+    let (file_url, without) = match torrent.layout().shape() {
         Shape::File => {
             let url = peer.join(&format!("/file/{}", torrent.id()));
             let curl = format!("curl -o {} {}", shell_quoted(torrent.name().as_str()), shell_word(&url));
@@ -139,15 +141,16 @@ fn tell(output: &Output, link: &Link, torrent: &Torrent, peer: &BaseUrl) {
         }
         Shape::Folder => {
             let url = peer.join(&format!("/file/{}/", torrent.id()));
-            let curl = format!("curl {}", shell_word(&url));
-            (url, curl)
+            // One curl line cannot fetch a folder; the list names its files.
+            let list = format!("list: {url}");
+            (url, list)
         }
     };
     let link = link.to_string();
     output.event(&Event::Link { link: link.clone(), torrent_id: torrent.id(), file_url: Some(&file_url) });
     output.result(&link);
     output.result(&format!("http-torrent get {}", shell_word(&link)));
-    output.result(&curl);
+    output.result(&without);
 }
 
 /// A URL, quoted only where a shell would see more in it.
