@@ -137,7 +137,16 @@ fn verify_misses_an_empty_file_and_a_whole_folder() {
     let dir = folder();
     five_chunks(dir.path());
     fs::remove_file(dir.path().join("d/empty")).unwrap();
-    assert_eq!(run(dir.path(), ["verify", "torrent.json"]).code, Some(4));
+    let missing = run(dir.path(), ["verify", "torrent.json"]);
+    assert_eq!(missing.code, Some(4), "{missing:#?}");
+    assert!(missing.stdout.contains("empty: this empty file is missing"), "{missing:#?}");
+    fs::remove_file(dir.path().join("d/b")).unwrap();
+    let both = run(dir.path(), ["verify", "torrent.json", "--json"]);
+    let found = both.event("verified");
+    assert_eq!(
+        (both.code, found["bad"].to_string(), found["files"].to_string()),
+        (Some(4), "[[4,4]]".into(), r#"["b","empty"]"#.into())
+    );
     fs::remove_dir_all(dir.path().join("d")).unwrap();
     let finished = run(dir.path(), ["verify", "torrent.json", "--json"]);
     assert_eq!((finished.code, finished.event("verified")["bad"].to_string()), (Some(4), "[[0,4]]".into()));

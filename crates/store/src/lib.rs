@@ -47,7 +47,7 @@ pub use hashing::Progress;
 pub use partial::Partial;
 pub use place::{Names, Place};
 pub use torrentify::{Source, TorrentifyError, TorrentifyOptions, torrentify, torrentify_source};
-pub use verify::verify;
+pub use verify::{Verified, verify};
 
 /// What stands in the output folder for a torrent.
 #[derive(Debug)]

@@ -11,10 +11,19 @@ use crate::hashing::{Progress, all_chunks, right_chunks};
 use crate::place::Names;
 use crate::tree::Tree;
 
+/// What [`verify`] found.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The right chunks.
+    pub right: ChunkSet,
+    /// Positions of the empty files that are missing from finished content or not empty, lowest first: no chunk tells.
+    pub wrong_empty_files: Vec<usize>,
+}
+
 /// The right chunks among those of `torrent` in `dir`: of the finished content, or of the `.part` when only that is
 /// there. What is missing, too short or unreadable counts as wrong; so does the last chunk of a file that goes on
-/// behind its end. An empty file that is missing from finished content is [`StoreError::Gone`], as no chunk tells.
-pub fn verify(torrent: &Torrent, dir: &Path, progress: Progress<'_>) -> Result<ChunkSet, StoreError> {
+/// behind its end.
+pub fn verify(torrent: &Torrent, dir: &Path, progress: Progress<'_>) -> Result<Verified, StoreError> {
     let failed = |error| StoreError::of("open", dir.to_owned(), error);
     let disk = Arc::new(RealDisk::open(dir).map_err(failed)?);
     let names = Names::of(torrent);
@@ -22,6 +31,7 @@ pub fn verify(torrent: &Torrent, dir: &Path, progress: Progress<'_>) -> Result<C
     let base = if finished { names.finished } else { names.part };
     let tree = Tree::new(disk, Arc::new(torrent.clone()), base, Access::Read);
     let mut right = right_chunks(&tree, &all_chunks(torrent.chunk_count()), progress)?;
+    let mut wrong_empty_files = Vec::new();
     if finished {
         for (file, entry) in torrent.layout().files().iter().enumerate() {
             let found = tree.metadata(file).ok().flatten();
@@ -29,9 +39,9 @@ pub fn verify(torrent: &Torrent, dir: &Path, progress: Progress<'_>) -> Result<C
                 right.remove(ChunkIndex::new(entry.first_chunk + entry.chunk_count - 1));
             }
             if entry.chunk_count == 0 && found.is_none_or(|found| found.size > 0) {
-                return Err(StoreError::Gone { path: tree.path(file) });
+                wrong_empty_files.push(file);
             }
         }
     }
-    Ok(right)
+    Ok(Verified { right, wrong_empty_files })
 }

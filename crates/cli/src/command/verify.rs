@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use protocol::torrent::FileEntry;
 use protocol::{ChunkIndex, ChunkSet, Torrent};
-use store::StoreError;
+use store::Verified;
 
 use crate::event::Event;
 use crate::exit_code::ExitCode;
@@ -31,18 +31,11 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self, output: &Output) -> Result<ExitCode, Failure> {
         let torrent = torrent_file::read(&self.torrent)?;
-        let good = hashing::with_progress(output, "verifying", Some(torrent.size()), |progress| {
+        let verified = hashing::with_progress(output, "verifying", Some(torrent.size()), |progress| {
             store::verify(&torrent, &self.dir, progress)
-        });
-        let good = match good {
-            // No chunk speaks for an empty file.
-            Err(error @ StoreError::Gone { .. }) if self.dir.is_dir() => {
-                return Err(Failure::integrity(error, "fetch it again into another folder"));
-            }
-            good => good?,
-        };
-        let found = Found::new(&torrent, &good);
-        found.tell(output, &torrent, &good)
+        })?;
+        let found = Found::new(&torrent, &verified);
+        found.tell(output, &torrent, &verified.right)
     }
 }
 
@@ -50,20 +43,21 @@ impl Verify {
 struct Found<'a> {
     /// First and last of each run, both inside.
     bad: Vec<(u32, u32)>,
-    /// With the number of its bad chunks.
+    /// With the number of its bad chunks; an empty file has none.
     files: Vec<(&'a FileEntry, u32)>,
 }
 
 impl<'a> Found<'a> {
-    fn new(torrent: &'a Torrent, good: &ChunkSet) -> Self {
+    fn new(torrent: &'a Torrent, verified: &Verified) -> Self {
+        let good = &verified.right;
         let bad = good.inverted().runs().into_iter().map(|(first, last)| (first.get(), last.get())).collect();
         let bad_chunks = |file: &FileEntry| {
             let chunks = file.first_chunk..file.first_chunk + file.chunk_count;
             chunks.filter(|chunk| !good.contains(ChunkIndex::new(*chunk))).count()
         };
-        let files = torrent.layout().files().iter().filter_map(|file| {
+        let files = torrent.layout().files().iter().enumerate().filter_map(|(at, file)| {
             let bad = u32::try_from(bad_chunks(file)).unwrap_or(u32::MAX);
-            (bad > 0).then_some((file, bad))
+            (bad > 0 || verified.wrong_empty_files.binary_search(&at).is_ok()).then_some((file, bad))
         });
         Found { bad, files: files.collect() }
     }
@@ -71,7 +65,7 @@ impl<'a> Found<'a> {
     fn tell(&self, output: &Output, torrent: &Torrent, good: &ChunkSet) -> Result<ExitCode, Failure> {
         let files: Vec<&str> = self.files.iter().map(|(file, _)| file.path.as_str()).collect();
         output.event(&Event::Verified { chunks: torrent.chunk_count(), bad: self.bad.clone(), files });
-        if self.bad.is_empty() {
+        if self.files.is_empty() {
             let size = human_bytes(torrent.size());
             output.result(&format!("{}: all {} chunks are right ({size})", torrent.name(), good.len()));
             return Ok(ExitCode::Ok);
@@ -85,12 +79,16 @@ impl<'a> Found<'a> {
         );
         tell_some(
             output,
-            self.files.iter().map(|(file, bad)| {
-                format!("{}: {bad} of {} chunks are missing or wrong", file.path, file.chunk_count)
+            self.files.iter().map(|(file, bad)| match file.chunk_count {
+                0 => format!("{}: this empty file is missing, or not empty", file.path),
+                chunks => format!("{}: {bad} of {chunks} chunks are missing or wrong", file.path),
             }),
         );
         let bad = good.len() - good.count();
-        let cause = format!("{}: {bad} of {} chunks are missing or wrong", torrent.name(), good.len());
+        let cause = match bad {
+            0 => format!("{}: empty files are missing or wrong ({})", torrent.name(), self.files.len()),
+            _ => format!("{}: {bad} of {} chunks are missing or wrong", torrent.name(), good.len()),
+        };
         Err(Failure::integrity(cause, "fetch it again into another folder"))
     }
 }
