@@ -18,8 +18,8 @@ setup-lint: ## install what lint needs and this machine lacks (cargo-deny)
 	./scripts/setup-lint
 
 test: setup ## every test: units, properties, crash points, real processes, house rules, documentation
-	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc --quiet
+	$(CARGO) nextest run --workspace
 
 lint: setup-lint ## formatting, clippy without warnings, licences and sources of what we depend on
 	$(CARGO) fmt --all --check
