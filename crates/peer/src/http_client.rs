@@ -160,7 +160,7 @@ where
 
 fn tls_client(source: Option<IpAddr>) -> Result<TlsClient, String> {
     // A second default in one process is no error: somebody else installed the same one.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let tls = hyper_rustls::HttpsConnectorBuilder::new()
         .with_native_roots()
         .map_err(|error| format!("cannot read this system's certificates: {error}"))?;
