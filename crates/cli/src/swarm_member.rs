@@ -33,6 +33,7 @@ pub(crate) async fn start(
         limit_up: network.limit_up.map(crate::size::Rate::bytes_per_second),
         limit_down: network.limit_down.map(crate::size::Rate::bytes_per_second),
         metrics: network.metrics_to(),
+        net: peer::Net::default(),
         seed: rand::random(),
     };
     let peer = Peer::start(config)

@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use net::{Listener, Stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -63,7 +63,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Answers requests on `listener` with `router` until `stop`, then finishes what is under way within the grace time.
 ///
 /// Handlers find the other side's address in `ConnectInfo<SocketAddr>`.
-pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub async fn listen(listener: impl Into<Listener>, router: Router, limits: Limits, stop: CancellationToken) {
+    let listener = listener.into();
     let places = Places::new(limits.connections, limits.per_address);
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -101,15 +102,13 @@ async fn pause_after(error: &io::Error) {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     address: SocketAddr,
     place: Place,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
 ) {
-    // Small answers must not wait for an acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));

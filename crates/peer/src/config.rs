@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use net::Net;
 use protocol::{BaseUrl, Host};
 
 /// How a peer listens, what it calls itself, and how much it may send and receive.
@@ -23,6 +24,8 @@ pub struct Config {
     pub limit_down: Option<u64>,
     /// Where metrics go.
     pub metrics: MetricsTo,
+    /// The network: the system's, except in tests.
+    pub net: Net,
     /// Seed of every random choice of the brains.
     pub seed: u64,
 }

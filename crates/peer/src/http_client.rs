@@ -12,8 +12,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use net::{Connector, Net};
 use protocol::BaseUrl;
 use protocol::base_url::Scheme;
 
@@ -50,8 +51,8 @@ pub enum HttpError {
 /// dozens of them feels; more than this did not make reading cheaper.
 const READ: usize = 128 << 10;
 
-type PlainClient = Client<HttpConnector, Full<Bytes>>;
-type TlsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type PlainClient = Client<Connector, Full<Bytes>>;
+type TlsClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// The client. Clone is cheap.
 #[derive(Clone)]
@@ -59,7 +60,7 @@ pub struct HttpClient {
     plain: PlainClient,
     /// Made at the first https URL: reading the system's certificates takes longer than a small download.
     tls: Arc<OnceLock<Result<TlsClient, String>>>,
-    source: Option<IpAddr>,
+    connector: Connector,
 }
 
 /// A whole answer.
@@ -79,9 +80,9 @@ impl Answer {
 
 impl HttpClient {
     /// A client whose connections come from `source`, or from wherever the routing table says.
-    pub fn new(source: Option<IpAddr>) -> Self {
-        let plain = pooled(connector(source));
-        HttpClient { plain, tls: Arc::default(), source }
+    pub fn new(net: &Net, source: Option<IpAddr>) -> Self {
+        let connector = net.connector(source, CONNECT);
+        HttpClient { plain: pooled(connector.clone()), tls: Arc::default(), connector }
     }
 
     /// Sends a request; returns when the head of the answer is there.
@@ -130,18 +131,9 @@ impl HttpClient {
     }
 
     fn tls(&self) -> Result<&TlsClient, HttpError> {
-        let made = self.tls.get_or_init(|| tls_client(self.source));
+        let made = self.tls.get_or_init(|| tls_client(self.connector.clone()));
         made.as_ref().map_err(|reason| HttpError::Tls(reason.clone()))
     }
-}
-
-fn connector(source: Option<IpAddr>) -> HttpConnector {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT));
-    connector.set_local_address(source);
-    connector.enforce_http(false);
-    connector
 }
 
 fn pooled<C>(connector: C) -> Client<C, Full<Bytes>>
@@ -158,13 +150,13 @@ where
         .build(connector)
 }
 
-fn tls_client(source: Option<IpAddr>) -> Result<TlsClient, String> {
+fn tls_client(connector: Connector) -> Result<TlsClient, String> {
     // A second default in one process is no error: somebody else installed the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let tls = hyper_rustls::HttpsConnectorBuilder::new()
         .with_native_roots()
         .map_err(|error| format!("cannot read this system's certificates: {error}"))?;
-    Ok(pooled(tls.https_or_http().enable_http1().wrap_connector(connector(source))))
+    Ok(pooled(tls.https_or_http().enable_http1().wrap_connector(connector)))
 }
 
 /// Reads a body of at most `cap` bytes, never silent for longer than [`SILENCE`].

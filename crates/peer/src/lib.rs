@@ -33,6 +33,7 @@ mod tracker_client;
 
 pub use config::{Config, MetricsTo};
 pub use http_client::{HttpClient, HttpError};
+pub use net::Net;
 pub use peer::{AddError, Content, Job, Peer, StartError};
 pub use progress::{Completed, Progress, Sources};
 pub use sharing::{DownloadError, Sharing};

@@ -10,7 +10,6 @@ use std::time::Duration;
 use protocol::{BaseUrl, HostPort, PeerId, Torrent};
 use store::{Complete, Opened, StoreError};
 use swarm::{Order, UploadConfig};
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -97,7 +96,7 @@ impl Peer {
     pub async fn start(config: Config) -> Result<Peer, StartError> {
         let address = SocketAddr::new(config.bind, config.port);
         let listen_error = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let listener = config.net.listen(address).await.map_err(listen_error)?;
         let listening = listener.local_addr().map_err(listen_error)?;
         let (clock, stop, tasks) = (Clock::start(), CancellationToken::new(), TaskTracker::new());
         let context = Arc::new(Context {
@@ -107,7 +106,7 @@ impl Peer {
             gate: Gate::new(clock, upload_config(config.limit_up)),
             up: Throttle::new(clock, config.limit_up),
             down: Throttle::new(clock, config.limit_down),
-            http: HttpClient::new(config.source),
+            http: HttpClient::new(&config.net, config.source),
             stop: stop.clone(),
         });
         let router = serve::router(context.clone());

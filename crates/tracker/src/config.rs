@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use net::Net;
 use protocol::BaseUrl;
 
 use crate::AllowRule;
@@ -18,6 +19,8 @@ pub struct TrackerConfig {
     pub metrics: Option<BaseUrl>,
     /// The address that pings come from; any when `None`.
     pub source: Option<IpAddr>,
+    /// The network: the system's, except in tests.
+    pub net: Net,
     /// Seed of hand-outs and assignments. Tokens do not come from it.
     pub seed: u64,
     /// Bounds of the listener.
@@ -37,6 +40,7 @@ impl Default for TrackerConfig {
             advertise: None,
             metrics: None,
             source: None,
+            net: Net::default(),
             seed: 0,
             listen: listen::Limits::default(),
             registry: registry::Limits::default(),

@@ -3,38 +3,37 @@
 //! No redirect is followed because none is looked at, and the connection goes to the address itself: what a name means
 //! by then does not matter (threat A5).
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
+use net::Net;
 use protocol::HostPort;
-use tokio::net::{TcpSocket, TcpStream};
 
 /// The whole of it, from connecting to the last byte.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The body of a 200 answer to `GET path`, if it comes in time and is no longer than `most`.
+/// The body of a 200 answer to `GET path`, if it comes in time and is no longer than `most`. `from`: the source address.
 pub(crate) async fn get(
+    (net, from): (&Net, Option<IpAddr>),
     address: SocketAddr,
-    from: Option<IpAddr>,
     host: &HostPort,
     path: &str,
     most: usize,
 ) -> Option<Bytes> {
-    tokio::time::timeout(TIMEOUT, exchange(address, from, host, path, most)).await.ok().flatten()
+    tokio::time::timeout(TIMEOUT, exchange((net, from), address, host, path, most)).await.ok().flatten()
 }
 
 async fn exchange(
+    (net, from): (&Net, Option<IpAddr>),
     address: SocketAddr,
-    from: Option<IpAddr>,
     host: &HostPort,
     path: &str,
     most: usize,
 ) -> Option<Bytes> {
-    let stream = connect(address, from).await.ok()?;
+    let stream = net.connect(address, from).await.ok()?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     let request = http::Request::get(path)
         .header(http::header::HOST, host.to_string())
@@ -55,12 +54,4 @@ async fn exchange(
         bytes = &mut answer => bytes,
         _ = connection => answer.await,
     }
-}
-
-async fn connect(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(from) = from.filter(|from| from.is_ipv4() == address.is_ipv4()) {
-        socket.bind(SocketAddr::new(from, 0))?;
-    }
-    socket.connect(address).await
 }

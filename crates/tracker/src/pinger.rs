@@ -60,7 +60,7 @@ async fn is_alive(tracker: &Tracker, ping: &PingDue) -> bool {
         return false;
     };
     let address = SocketAddr::new(addresses[0], ping.address.port());
-    let answer = dial::get(address, tracker.source(), &ping.address, PING, MAX_PONG).await;
+    let answer = dial::get(tracker.way_out(), address, &ping.address, PING, MAX_PONG).await;
     answer.is_some_and(|bytes| bytes.windows(PONG.len()).any(|word| word == PONG.as_bytes()))
 }
 

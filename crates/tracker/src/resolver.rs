@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use net::Net;
 use protocol::address::DnsName;
 use tokio::sync::Semaphore;
 
@@ -26,12 +27,13 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// The system's.
-    pub(crate) fn system() -> Self {
-        Resolver::new(|name| {
+    /// This network's.
+    pub(crate) fn of(net: &Net) -> Self {
+        let net = net.clone();
+        Resolver::new(move |name| {
+            let net = net.clone();
             Box::pin(async move {
-                let found = tokio::net::lookup_host((name, 0)).await?;
-                Ok(found.map(|address| address.ip().to_canonical()).collect())
+                Ok(net.resolve(&name).await?.into_iter().map(|address| address.to_canonical()).collect())
             })
         })
     }

@@ -2,19 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{delete, get, put};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::HOST;
+use net::{Listener, Net};
 use protocol::api::{tracker as api, well_known};
 use protocol::{BaseUrl, Time, Torrent};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use registry::{PublishRefusal, Registry};
-use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
@@ -33,7 +34,7 @@ struct Inner {
     metrics: Mutex<Option<BaseUrl>>,
     filter: SourceFilter,
     bodies: Bodies,
-    /// Time starts here.
+    /// Time starts here. Tokio's clock, so that a test can stand still or jump.
     epoch: Instant,
     /// Where it listens, if that is one address.
     local: OnceLock<BaseUrl>,
@@ -50,7 +51,8 @@ struct Memory {
 impl Tracker {
     /// A tracker that knows nothing yet.
     pub fn new(config: TrackerConfig) -> Self {
-        Tracker::with_resolver(config, Resolver::system())
+        let resolver = Resolver::of(&config.net);
+        Tracker::with_resolver(config, resolver)
     }
 
     pub(crate) fn with_resolver(config: TrackerConfig, resolver: Resolver) -> Self {
@@ -85,7 +87,8 @@ impl Tracker {
     }
 
     /// Answers on `listener` until `stop`, and pings described announcers meanwhile.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    pub async fn serve(self, listener: impl Into<Listener>, stop: CancellationToken) -> std::io::Result<()> {
+        let listener = listener.into();
         let local = listener.local_addr()?;
         if !local.ip().is_unspecified() {
             // Set once: a tracker that listens twice names the first address.
@@ -136,9 +139,9 @@ impl Tracker {
         &self.0.bodies
     }
 
-    /// The address that connections out come from.
-    pub(crate) fn source(&self) -> Option<IpAddr> {
-        self.0.config.source
+    /// What connections out go through, and the address they come from.
+    pub(crate) fn way_out(&self) -> (&Net, Option<IpAddr>) {
+        (&self.0.config.net, self.0.config.source)
     }
 
     pub(crate) fn ping_every(&self) -> Duration {

@@ -129,6 +129,7 @@ async fn start_with(limit_up: Option<u64>) -> Peer {
         limit_up,
         limit_down: None,
         metrics: MetricsTo::Off,
+        net: peer::Net::default(),
         seed: 7,
     };
     Peer::start(config).await.unwrap()
