@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "an example that does not parse fails the test, as it should")]
 
+use protocol::api::metrics::{
+    ClientMetrics, MAX_COUNT, MAX_REPORT, MAX_REPORTED_TORRENTS, MAX_WAITING, Report,
+};
 use protocol::api::peer::{
     ChunkContent, Gains, MAX_CHUNK_REQUEST, MAX_CHUNKS_PER_REQUEST, MAX_RUNS, MAX_WAIT_S,
 };
@@ -52,10 +55,12 @@ fn every_json_example_is_what_the_code_reads_and_writes() {
             "announce" => survives::<Announce>(text),
             "announce-answer" => survives::<AnnounceAnswer>(text),
             "peers" => survives::<Peers>(text),
+            "report" => survives::<Report>(text),
+            "metrics" => survives::<Vec<ClientMetrics>>(text),
             other => panic!("'{other}' is an example of nothing we know"),
         }
     }
-    assert_eq!(checked, 13, "an example was added or taken away: say so here");
+    assert_eq!(checked, 16, "an example was added or taken away: say so here");
 }
 
 #[test]
@@ -106,6 +111,10 @@ fn every_limit_is_the_constant_of_that_name() {
         ("MAX_WAIT_S", MAX_WAIT_S),
         ("MAX_RUNS", wide(MAX_RUNS)),
         ("well_known::MAX_BODY", wide(well_known::MAX_BODY)),
+        ("MAX_REPORT", wide(MAX_REPORT)),
+        ("MAX_COUNT", MAX_COUNT),
+        ("MAX_REPORTED_TORRENTS", wide(MAX_REPORTED_TORRENTS)),
+        ("MAX_WAITING", wide(MAX_WAITING)),
     ];
     for (name, value) in limits {
         assert!(DOCUMENT.contains(&format!("| `{name}` | {value} |")), "{name} is {value}");

@@ -2,6 +2,7 @@
 //!
 //! `docs/protocol.md` is the same in prose.
 
+pub mod metrics;
 pub mod peer;
 pub mod problem;
 pub mod tracker;
