@@ -4,6 +4,8 @@
 //! (threats A26, A38). Whoever serves them sends [`CONTENT_SECURITY_POLICY`] along.
 
 mod asset;
+pub mod browser;
+pub mod dashboard;
 mod html;
 mod link_page;
 mod shell;

@@ -5,12 +5,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use pages::LinkPage;
+use pages::browser::{self, comes_from_elsewhere};
 use protocol::torrent::Shape;
-use protocol::{BaseUrl, Host, Link, Torrent};
+use protocol::{Link, Torrent};
 
 use crate::Tracker;
 use crate::answer::{answer, empty, problem};
-use crate::tracker::host_of;
 
 /// Refuses what must not reach a handler.
 ///
@@ -30,16 +30,6 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         return problem(StatusCode::FORBIDDEN, &"another site's page may not change anything here");
     }
     next.run(request).await
-}
-
-/// Whether a browser says that a page of another origin sent this.
-fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let origin: Option<BaseUrl> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    // Behind a proxy with TLS the scheme differs; the address decides.
-    origin.is_none_or(|origin| {
-        host_of(headers).is_none_or(|host| host.address().host() != origin.address().host())
-    })
 }
 
 /// Whether the request names HTML and not JSON: people's browsers do, programs do not.
@@ -93,19 +83,12 @@ pub(crate) fn link_page(tracker: &Tracker, headers: &HeaderMap, torrent: &Torren
     response
 }
 
-/// Whether the request's `Host` is one that only we can be: an address, `localhost`, the advertised name, or one that
-/// the operator allowed.
+/// Also under the advertised name, and those that the operator allowed.
 fn is_our_name(tracker: &Tracker, headers: &HeaderMap) -> bool {
-    let Some(host) = host_of(headers) else { return !headers.contains_key(header::HOST) };
-    let host = host.address().host();
-    match host {
-        Host::Ip(_) => true,
-        Host::Name(name) if name.as_str() == "localhost" => true,
-        Host::Name(_) => {
-            tracker.advertised().is_some_and(|url| url.address().host() == host)
-                || tracker.filter().vouches_for(host)
-        }
-    }
+    browser::is_our_name(headers, |host| {
+        tracker.advertised().is_some_and(|url| url.address().host() == host)
+            || tracker.filter().vouches_for(host)
+    })
 }
 
 /// `GET /assets/{name}`.

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::routing::{delete, get, put};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::HOST;
 use net::{Listener, Net};
+use pages::browser::host_of;
 use protocol::api::{tracker as api, well_known};
 use protocol::{BaseUrl, Time, Torrent};
 use rand::SeedableRng;
@@ -157,13 +157,6 @@ impl Tracker {
         let named = || host_of(headers);
         self.advertised().cloned().or_else(named).or_else(|| self.0.local.get().cloned())
     }
-}
-
-/// The `Host` of a request as a base URL, if it is a host and port and nothing more.
-pub(crate) fn host_of(headers: &HeaderMap) -> Option<BaseUrl> {
-    let host = headers.get(HOST)?.to_str().ok()?;
-    let url: BaseUrl = format!("http://{host}").parse().ok()?;
-    url.as_described().is_some().then_some(url)
 }
 
 /// The address a request came from, as one that can be compared.
