@@ -222,6 +222,8 @@ mod tests {
             "--json share x --bind 127.0.0.1 --peer-port 0 --port 0",
             "get x --seed-time 1h --seed-ratio 1.5",
             "verify torrent.json --dir d",
+            "stress-test",
+            "stress-test --scenario calm --clients 3 --size 1M --seed 7 --report x.html",
         ] {
             assert!(parse(&words(line)).is_ok(), "{line}");
         }
@@ -234,7 +236,7 @@ mod tests {
             "tracker 65536",
             "get x --limit-up fast",
             "get x --seed-ratio -1",
-            "stress-test",
+            "stress-test --report x.txt",
         ] {
             assert!(parse(&words(line)).is_err(), "{line}");
         }

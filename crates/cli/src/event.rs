@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use peer::{Completed, Sources};
 use protocol::{BaseUrl, TorrentId};
+use scenario::{Complaint, Permille};
 use serde::Serialize;
 
 /// Which part of the process answers at a URL.
@@ -14,6 +15,8 @@ pub(crate) enum Role {
     Tracker,
     /// A peer (the described protocol's word).
     Client,
+    /// A reverse proxy of the stress test.
+    Proxy,
 }
 
 /// One line.
@@ -69,6 +72,57 @@ pub(crate) enum Event<'a> {
         bad: Vec<(u32, u32)>,
         /// Files that are incomplete, wrong, or not there.
         files: Vec<&'a str>,
+    },
+    /// A stress test begins one scenario.
+    Scenario {
+        /// Its name.
+        name: &'a str,
+        /// Clients that want the file.
+        clients: usize,
+        /// Of the file.
+        bytes: u64,
+        /// Of the plan of faults.
+        seed: u64,
+    },
+    /// What the clients of a scenario hold, in thousandths; at most twice a second.
+    Swarm {
+        /// Its name.
+        scenario: &'a str,
+        /// From its start.
+        seconds: f64,
+        /// Together.
+        permille: Permille,
+        /// Each, in the order of their names.
+        clients: Vec<Permille>,
+    },
+    /// Something went wrong as planned.
+    Fault {
+        /// In this scenario.
+        scenario: &'a str,
+        /// From its start.
+        seconds: f64,
+        /// What the clients held together.
+        permille: Permille,
+        /// In words.
+        what: &'a str,
+    },
+    /// A scenario ended.
+    Verdict {
+        /// Its name.
+        scenario: &'a str,
+        /// Whether it was right.
+        ok: bool,
+        /// Until the last client was complete.
+        seconds: f64,
+        /// What was wrong.
+        failures: &'a [Complaint],
+    },
+    /// What a reverse proxy of the stress test did.
+    Proxied {
+        /// Requests passed on.
+        requests: u64,
+        /// Bodies made wrong.
+        falsified: u64,
     },
     /// The run, or one torrent of it, failed.
     Error {

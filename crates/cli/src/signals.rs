@@ -32,6 +32,26 @@ async fn obey(output: Output, mut interrupt: Signal, mut terminate: Signal, stop
     }
 }
 
+/// A token that is cancelled by the first signal that asks to end, a closed terminal's included. Further ones change
+/// nothing: what is being cleared away then must not be left behind.
+pub(crate) fn stop_on_any_signal(output: &Output) -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
+        let mut signals =
+            signal(kind).map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+        let (output, stop) = (output.clone(), stop.clone());
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if !stop.is_cancelled() {
+                    output.remark("ending: every process that was started is stopped first");
+                }
+                stop.cancel();
+            }
+        });
+    }
+    Ok(stop)
+}
+
 /// What `work` gives, unless a signal comes first.
 pub(crate) async fn or_interrupted<T>(
     stop: &CancellationToken,

@@ -5,6 +5,8 @@ mod completions;
 mod get;
 mod man;
 mod share;
+mod stress_proxy;
+mod stress_test;
 mod torrentify;
 mod tracker;
 mod verify;
@@ -28,6 +30,9 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     Tracker(tracker::Tracker),
     Client(client::Client),
+    StressTest(stress_test::StressTest),
+    #[command(hide = true)]
+    StressProxy(stress_proxy::StressProxy),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -47,6 +52,8 @@ impl Command {
             Command::Get(command) => on_runtime(command.run(global, output)),
             Command::Tracker(command) => on_runtime(command.run(global, output)),
             Command::Client(command) => on_runtime(command.run(global, output)),
+            Command::StressTest(command) => on_runtime(command.run(global, output)),
+            Command::StressProxy(command) => on_runtime(command.run(global, output)),
         }
     }
 }

@@ -1,0 +1,70 @@
+//! `--report FILE.json` or `FILE.html`: the ending says which.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ::scenario::{Report, to_html};
+
+use crate::failure::Failure;
+
+/// Where the report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReportFile {
+    path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Html,
+}
+
+/// A name that does not say what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a name that ends in .json or .html")]
+pub(super) struct BadReportFile;
+
+impl FromStr for ReportFile {
+    type Err = BadReportFile;
+
+    fn from_str(text: &str) -> Result<Self, BadReportFile> {
+        let path = PathBuf::from(text);
+        let kind = match path.extension().and_then(|end| end.to_str()) {
+            Some("json") => Kind::Json,
+            Some("html") => Kind::Html,
+            _ => return Err(BadReportFile),
+        };
+        Ok(ReportFile { path, kind })
+    }
+}
+
+impl ReportFile {
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it will be possible to write it: not found out after minutes.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let opened = fs::File::options().create(true).append(true).open(&self.path);
+        opened.map(drop).map_err(|error| self.cannot_write(&error))
+    }
+
+    /// Writes it; an older one is replaced.
+    pub(super) fn write(&self, report: &Report) -> Result<(), Failure> {
+        let text = match self.kind {
+            Kind::Json => report.to_json().map_err(Failure::failed)?,
+            Kind::Html => to_html(report),
+        };
+        fs::write(&self.path, text).map_err(|error| self.cannot_write(&error))
+    }
+
+    fn cannot_write(&self, error: &std::io::Error) -> Failure {
+        Failure::disk(
+            format!("cannot write '{}': {error}", self.path.display()),
+            "name a writable place with --report",
+        )
+    }
+}
