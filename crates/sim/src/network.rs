@@ -1,0 +1,139 @@
+//! Links, shared slice by slice.
+//!
+//! An uplink sends one slice of one body at a time, the bodies in turn; a slice takes its place in the downlink's queue
+//! in the order of sending. A body sends its next slice when the last one is within [`crate::Network::queue`] of being
+//! through the downlink (what congestion control and a router's buffer do), and no faster than a window a round trip
+//! (which doubles from small, as slow start does). So both ends are kept busy by whoever can use them, bodies share a
+//! full uplink equally, and a full downlink shares itself equally between those who send to it: within a slice per
+//! body, what TCP gives.
+//!
+//! Not modelled: loss, the queueing of acknowledgements and small requests behind bodies (they take their room and
+//! arrive after the bare delay), and what the kernel buffers ahead of the wire.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use protocol::Time;
+use swarm::Ticket;
+
+use crate::requests::RequestId;
+
+/// Slices of a chunk: enough that bodies are shared finely, few enough to simulate ten million chunks.
+const SLICES: u32 = 8;
+/// Smallest and largest slice in bytes.
+const SLICE: (u32, u32) = (16 << 10, 256 << 10);
+
+/// Bytes of a slice of a chunk of `chunk_bytes`.
+pub(crate) fn slice_of(chunk_bytes: u32) -> u32 {
+    (chunk_bytes / SLICES).clamp(SLICE.0, SLICE.1)
+}
+
+/// How long `bytes` take at `rate` bytes per second. A rate of 0 is as slow as one byte a second.
+pub(crate) fn time_for(bytes: u64, rate: u64) -> Duration {
+    // Below 2^34 bytes at a time: the product fits.
+    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate.max(1))
+}
+
+/// A body being sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flow {
+    pub(crate) request: RequestId,
+    pub(crate) ticket: Ticket,
+    /// Payload bytes not sent yet.
+    pub(crate) left: u32,
+    /// Its next slice, not before this.
+    pub(crate) next_at: Time,
+    /// Bytes a round trip that its connection is good for by now.
+    pub(crate) window: u64,
+}
+
+/// The sending side of a link.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uplink {
+    pub(crate) flows: VecDeque<Flow>,
+    /// When the slice being sent is out.
+    pub(crate) busy_until: Time,
+    /// When its next event is due.
+    pub(crate) armed: Option<Time>,
+    /// Bytes of control traffic that are to be sent with the next slice.
+    pub(crate) debt: u64,
+    /// The body whose last slice is being sent.
+    pub(crate) finishing: Option<Ticket>,
+}
+
+/// What an uplink does next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next {
+    /// A slice of this body.
+    Send(Flow),
+    /// Nothing before this.
+    Wait(Time),
+    /// Nothing.
+    Idle,
+}
+
+impl Uplink {
+    /// The next body in turn that may send; it is taken out.
+    pub(crate) fn next(&mut self, now: Time) -> Next {
+        let mut first: Option<Time> = None;
+        for at in 0..self.flows.len() {
+            let due = self.flows[at].next_at;
+            if due <= now
+                && let Some(flow) = self.flows.remove(at)
+            {
+                return Next::Send(flow);
+            }
+            first = Some(first.map_or(due, |first| first.min(due)));
+        }
+        first.map_or(Next::Idle, Next::Wait)
+    }
+
+    /// Forgets a body that nobody waits for; true when it was being sent.
+    pub(crate) fn drop_flow(&mut self, request: RequestId) -> bool {
+        let at = self.flows.iter().position(|flow| flow.request == request);
+        at.and_then(|at| self.flows.remove(at)).is_some()
+    }
+}
+
+/// The receiving side of a link: when all that was sent to it is through.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Downlink {
+    busy_until: Time,
+}
+
+impl Downlink {
+    /// Queues a slice whose sending takes `sending` from now on; when it is through.
+    pub(crate) fn receive(&mut self, now: Time, receiving: Duration, sending: Duration) -> Time {
+        self.busy_until = self.busy_until.max(now) + receiving;
+        self.busy_until.max(now + sending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn a_downlink_is_shared_by_those_who_send_to_it_and_never_faster_than_the_sender() {
+        let mut down = Downlink::default();
+        let (fast, slow) = (Duration::from_millis(1), Duration::from_millis(4));
+        assert_eq!(down.receive(at(0), fast, slow), at(4), "as slow as its sender");
+        assert_eq!(down.receive(at(0), fast, slow), at(4), "and another sender at the same time");
+        for _ in 0..8 {
+            down.receive(at(0), fast, slow);
+        }
+        assert_eq!(down.receive(at(0), fast, slow), at(11), "then the downlink is the limit");
+    }
+
+    #[test]
+    fn a_chunk_has_some_slices_whatever_its_size() {
+        assert_eq!(
+            (slice_of(64 << 10), slice_of(1 << 20), slice_of(16 << 20)),
+            (16 << 10, 128 << 10, 256 << 10)
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! One simulated peer: its brains, its link, and what the shell round them would remember.
+
+use std::collections::BTreeMap;
+
+use protocol::api::tracker::Token;
+use protocol::{ChunkIndex, ChunkSet, Time};
+use registry::Announced;
+use swarm::{Download, FetchId, Ticket, Upload};
+
+use crate::network::{Downlink, Uplink};
+use crate::requests::RequestId;
+use crate::roster::Roster;
+use crate::{Conduct, Link, Role};
+
+/// A simulated peer's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    pub(crate) const fn new(number: u32) -> Self {
+        NodeId(number)
+    }
+
+    pub(crate) const fn get(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn slot(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        self.0.into()
+    }
+}
+
+/// Whether a peer is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It has not come yet.
+    ToCome,
+    /// It runs.
+    Here,
+    /// It is gone for good.
+    Gone,
+}
+
+/// A simulated peer.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) group: usize,
+    pub(crate) role: Role,
+    pub(crate) link: Link,
+    pub(crate) dialable: bool,
+    pub(crate) conduct: Conduct,
+    pub(crate) presence: Presence,
+    pub(crate) arrived: Time,
+    pub(crate) finished: Option<Time>,
+
+    /// A leecher's download, until it is complete.
+    pub(crate) brain: Option<Box<Download>>,
+    /// The brain's timer that is planned.
+    pub(crate) wake: Option<Time>,
+    /// What was asked for and is not settled, oldest first.
+    pub(crate) fetches: Vec<(FetchId, RequestId)>,
+    pub(crate) roster: Roster,
+    pub(crate) announcer: Announcer,
+
+    pub(crate) held: ChunkSet,
+    /// What was stored, in order, for those who follow.
+    pub(crate) gains: Vec<Gain>,
+    /// Since when it holds everything.
+    pub(crate) complete: Option<Time>,
+
+    pub(crate) upload: Upload,
+    /// Requests that wait for a slot.
+    pub(crate) queued: BTreeMap<Ticket, RequestId>,
+    pub(crate) uplink: Uplink,
+    pub(crate) downlink: Downlink,
+
+    /// Payload bytes sent and received, whether or not they were of use.
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+}
+
+/// A chunk that was stored, and when: 12 bytes, because a large run has tens of millions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gain {
+    at: (u32, u32),
+    chunk: u32,
+}
+
+impl Gain {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of 64 bits")]
+    pub(crate) const fn new(at: Time, chunk: ChunkIndex) -> Self {
+        Gain { at: ((at.nanos() >> 32) as u32, at.nanos() as u32), chunk: chunk.get() }
+    }
+
+    pub(crate) fn at(self) -> Time {
+        Time::from_nanos(u64::from(self.at.0) << 32 | u64::from(self.at.1))
+    }
+
+    pub(crate) const fn chunk(self) -> ChunkIndex {
+        ChunkIndex::new(self.chunk)
+    }
+}
+
+/// When the tracker is told of this peer: as `peer/src/tracker_client`.
+#[derive(Debug, Default)]
+pub(crate) struct Announcer {
+    /// When the next announce is sent; `None` while one is under way.
+    pub(crate) due: Option<Time>,
+    /// When the last one was answered, or failed.
+    pub(crate) answered: Option<Time>,
+    /// Somebody asked to be quick while one was under way.
+    pub(crate) hurried: bool,
+    /// Announces that failed in a row.
+    pub(crate) failures: u32,
+    pub(crate) token: Option<Token>,
+    /// What is on its way back; nothing where the tracker is away.
+    pub(crate) answer: Option<Announced>,
+}
+
+impl Node {
+    pub(crate) const fn is_here(&self) -> bool {
+        matches!(self.presence, Presence::Here)
+    }
+
+    /// Forgets a fetch that is settled.
+    pub(crate) fn forget(&mut self, fetch: FetchId) -> Option<RequestId> {
+        let at = self.fetches.binary_search_by_key(&fetch, |&(id, _)| id).ok()?;
+        Some(self.fetches.remove(at).1)
+    }
+}

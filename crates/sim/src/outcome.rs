@@ -1,0 +1,116 @@
+//! What came of an experiment.
+
+use std::time::Duration;
+
+use protocol::Time;
+
+use crate::Role;
+
+/// What came of an experiment. Times count from when the first leecher comes.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Every peer, in the order of the groups.
+    pub peers: Vec<PeerOutcome>,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Payload bytes that were sent to somebody who had no use for them any more, or who did not believe them.
+    pub wasted: u64,
+    /// Requests that were refused (429).
+    pub refused: u64,
+    /// Bytes that are not payload.
+    pub control: Control,
+    /// How many events there were.
+    pub events: u64,
+    /// A hash of all events in order.
+    pub trace: u64,
+}
+
+/// One peer's part.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerOutcome {
+    /// Which of the experiment's groups it is of.
+    pub group: usize,
+    /// What it began with.
+    pub role: Role,
+    /// When it came.
+    pub arrived: Time,
+    /// When it was complete; `None` for one that was killed before, or did not finish within the limit.
+    pub finished: Option<Time>,
+    /// It was killed or left.
+    pub gone: bool,
+    /// Payload bytes it sent.
+    pub sent: u64,
+    /// Payload bytes that were sent to it.
+    pub received: u64,
+}
+
+impl PeerOutcome {
+    /// How long its download took.
+    pub fn took(&self) -> Option<Duration> {
+        self.finished.map(|finished| finished.since(self.arrived))
+    }
+}
+
+/// Bytes of control traffic, by what they were for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Heads of requests for chunks, and of their answers.
+    pub requests: u64,
+    /// Bitmaps and long polls.
+    pub gains: u64,
+    /// Announces and their answers, and what neighbours tell of others.
+    pub peers: u64,
+    /// torrent.json.
+    pub torrent: u64,
+}
+
+impl Control {
+    /// All of it.
+    pub const fn total(&self) -> u64 {
+        self.requests + self.gains + self.peers + self.torrent
+    }
+}
+
+impl Outcome {
+    /// Leechers that stayed and are not complete.
+    pub fn unfinished(&self) -> usize {
+        self.leechers().filter(|peer| !peer.gone && peer.finished.is_none()).count()
+    }
+
+    /// The leechers.
+    pub fn leechers(&self) -> impl Iterator<Item = &PeerOutcome> {
+        self.peers.iter().filter(|peer| peer.role == Role::Leecher)
+    }
+
+    /// How long the downloads took that came to their end, the quickest first.
+    pub fn times(&self) -> Vec<Duration> {
+        let mut times: Vec<Duration> = self.leechers().filter_map(PeerOutcome::took).collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// The time within which so many hundredths of those that came to their end did.
+    pub fn percentile(&self, hundredths: usize) -> Option<Duration> {
+        let times = self.times();
+        let at = (times.len() * hundredths).div_ceil(100).max(1) - 1;
+        times.get(at).copied()
+    }
+
+    /// When the last was complete.
+    pub fn last(&self) -> Option<Time> {
+        self.leechers().filter_map(|peer| peer.finished).max()
+    }
+
+    /// What the seeds sent, in thousandths of the file.
+    pub fn seed_copies_permille(&self) -> u64 {
+        let sent: u64 = self.peers.iter().filter(|peer| peer.role == Role::Seed).map(|peer| peer.sent).sum();
+        sent.saturating_mul(1000) / self.file_bytes.max(1)
+    }
+
+    /// Control bytes in millionths of the payload that was of use.
+    pub fn control_ppm(&self) -> u64 {
+        let payload: u64 = self.peers.iter().map(|peer| peer.received).sum::<u64>() - self.wasted;
+        let ppm = u128::from(self.control.total()) * 1_000_000 / u128::from(payload.max(1));
+        u64::try_from(ppm).unwrap_or(u64::MAX)
+    }
+}

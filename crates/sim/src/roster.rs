@@ -1,0 +1,233 @@
+//! Who is a neighbour of a simulated peer, and who may not be again for a while: as `peer/src/download/roster.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use protocol::{ChunkSet, Time};
+use swarm::{DropReason, Event, Gained, PeerKey};
+
+use crate::node::NodeId;
+
+/// Most neighbours of one download.
+const MOST: usize = 60;
+/// A neighbour that was lost or kept failing is left alone this long; twice as long each time, up to the last.
+const LEFT_ALONE_FIRST: Duration = Duration::from_secs(2);
+const LEFT_ALONE_LAST: Duration = Duration::from_secs(60);
+/// With fewer neighbours than this, each new one is asked at once whom it knows.
+const LONELY: usize = 8;
+/// Most peers remembered as alive, to be told to others.
+const ACQUAINTANCES: usize = 256;
+/// Most of them in one answer.
+const TOLD: usize = protocol::api::tracker::MAX_PEERS;
+
+/// A neighbour.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) key: PeerKey,
+    pub(crate) node: NodeId,
+    /// The brain knows of it.
+    pub(crate) met: bool,
+    /// What was heard of it before it was met.
+    hearsay: Option<Gained>,
+    pub(crate) reading: Reading,
+    /// It holds anything, as far as is known.
+    something: bool,
+    /// Requests under way, and the connections that were needed for the most of them at a time.
+    pub(crate) flying: u32,
+    pub(crate) connections: u32,
+    /// Bytes a round trip that a connection to it is good for by now.
+    pub(crate) window: u64,
+}
+
+/// How far what a neighbour gained is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// It has not answered yet.
+    NotYet,
+    /// So many of its gains.
+    Upto(usize),
+    /// It holds everything: nothing more to read.
+    Done,
+}
+
+/// The neighbours, in the order of their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    members: Vec<Member>,
+    keys: u32,
+    banned: BTreeSet<NodeId>,
+    left_alone: BTreeMap<NodeId, (Time, Duration)>,
+    next_asked: u32,
+    /// Who was seen alive, the latest last.
+    acquaintances: Vec<NodeId>,
+}
+
+/// What a sighting leads to.
+#[derive(Debug, Default)]
+pub(crate) struct Sighted {
+    /// For the brain.
+    pub(crate) events: Vec<Event>,
+    /// A new neighbour, which is to be asked what it holds.
+    pub(crate) taken_in: Option<PeerKey>,
+    /// One that made room for it.
+    pub(crate) lost: Option<PeerKey>,
+    /// The neighbour was met, and is to be asked whom it knows.
+    pub(crate) ask: bool,
+}
+
+impl Roster {
+    pub(crate) fn get(&self, key: PeerKey) -> Option<&Member> {
+        let at = self.members.binary_search_by_key(&key, |member| member.key).ok()?;
+        Some(&self.members[at])
+    }
+
+    pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Member> {
+        let at = self.members.binary_search_by_key(&key, |member| member.key).ok()?;
+        Some(&mut self.members[at])
+    }
+
+    pub(crate) fn key_of(&self, node: NodeId) -> Option<PeerKey> {
+        self.members.iter().find(|member| member.node == node).map(|member| member.key)
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub(crate) fn members_mut(&mut self) -> &mut [Member] {
+        &mut self.members
+    }
+
+    /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
+    pub(crate) fn sighted(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        held: Option<ChunkSet>,
+        window: u64,
+    ) -> Sighted {
+        let mut sighted = Sighted::default();
+        if self.banned.contains(&node) {
+            return sighted;
+        }
+        let key = match self.key_of(node) {
+            Some(key) => key,
+            None if self.left_alone.get(&node).is_some_and(|(until, _)| now < *until) => return sighted,
+            None => {
+                if self.members.len() >= MOST {
+                    let Some(useless) = self.useless() else { return sighted };
+                    self.lost(now, useless);
+                    sighted.lost = Some(useless);
+                }
+                let key = self.take_in(node, window);
+                sighted.taken_in = Some(key);
+                key
+            }
+        };
+        let (Some(held), Some(member)) = (held.filter(|held| !held.is_empty()), self.get_mut(key)) else {
+            return sighted;
+        };
+        if !member.met {
+            member.something = true;
+        }
+        let gained = if held.is_full() { Gained::All } else { Gained::Set(held) };
+        if member.met {
+            sighted.events.push(Event::PeerGained { peer: key, chunks: gained });
+        } else {
+            member.hearsay = Some(gained);
+            sighted.ask = self.met(key, &mut sighted.events);
+        }
+        sighted
+    }
+
+    /// A neighbour answered, or need not: the brain hears of it. True when it should be asked whom it knows.
+    pub(crate) fn met(&mut self, key: PeerKey, events: &mut Vec<Event>) -> bool {
+        let few = self.members.len() < LONELY;
+        let Some(member) = self.get_mut(key) else { return false };
+        if std::mem::replace(&mut member.met, true) {
+            return false;
+        }
+        events.push(Event::PeerFound { peer: key });
+        events.extend(member.hearsay.take().map(|chunks| Event::PeerGained { peer: key, chunks }));
+        few
+    }
+
+    /// It is known to hold something.
+    pub(crate) fn note(&mut self, key: PeerKey, something: bool) {
+        if let Some(member) = self.get_mut(key) {
+            member.something = something;
+        }
+    }
+
+    /// A neighbour that can make room for another: one that has not answered yet, or holds nothing.
+    fn useless(&self) -> Option<PeerKey> {
+        self.members.iter().find(|member| !member.met || !member.something).map(|member| member.key)
+    }
+
+    /// A neighbour is gone; it may come back.
+    pub(crate) fn lost(&mut self, now: Time, key: PeerKey) {
+        let Ok(at) = self.members.binary_search_by_key(&key, |member| member.key) else { return };
+        let member = self.members.remove(at);
+        let (until, pause) = self.left_alone.entry(member.node).or_insert((now, LEFT_ALONE_FIRST));
+        *until = now + *pause;
+        *pause = (*pause * 2).min(LEFT_ALONE_LAST);
+    }
+
+    /// A neighbour the brain wants nothing more to do with.
+    pub(crate) fn ban(&mut self, now: Time, key: PeerKey, reason: DropReason) {
+        let Some(node) = self.get(key).map(|member| member.node) else { return };
+        self.acquaintances.retain(|&other| other != node);
+        if reason == DropReason::WrongBytes {
+            self.banned.insert(node);
+        }
+        self.lost(now, key);
+    }
+
+    /// The neighbour whose turn it is to be asked whom it knows.
+    pub(crate) fn ask_next(&mut self) -> Option<PeerKey> {
+        let of = |from: u32, members: &[Member]| {
+            members.iter().map(|member| member.key).find(|key| key.get() >= from)
+        };
+        let key = of(self.next_asked, &self.members).or_else(|| of(0, &self.members))?;
+        self.next_asked = key.get() + 1;
+        Some(key)
+    }
+
+    fn take_in(&mut self, node: NodeId, window: u64) -> PeerKey {
+        self.keys += 1;
+        let key = PeerKey::new(self.keys);
+        self.members.push(Member {
+            key,
+            node,
+            met: false,
+            hearsay: None,
+            reading: Reading::NotYet,
+            something: false,
+            flying: 0,
+            connections: 0,
+            window,
+        });
+        key
+    }
+
+    /// Ends it: the download is over. Who was seen alive is still told to others.
+    pub(crate) fn clear(&mut self) {
+        self.members = Vec::new();
+        self.left_alone = BTreeMap::new();
+    }
+
+    /// `node` was alive just now.
+    pub(crate) fn saw(&mut self, node: NodeId) {
+        if let Some(at) = self.acquaintances.iter().position(|&other| other == node) {
+            self.acquaintances.remove(at);
+        } else if self.acquaintances.len() >= ACQUAINTANCES {
+            self.acquaintances.remove(0);
+        }
+        self.acquaintances.push(node);
+    }
+
+    /// Who is told to somebody that asks: the latest seen first.
+    pub(crate) fn told(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.acquaintances.iter().rev().copied().take(TOLD)
+    }
+}

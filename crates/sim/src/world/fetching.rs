@@ -1,0 +1,148 @@
+//! Requests from the side of who asks: as `peer/src/fetch.rs`.
+
+use std::time::Duration;
+
+use protocol::ChunkIndex;
+use swarm::{Event, Failure, FetchId, PeerKey};
+
+use super::World;
+use crate::Conduct;
+use crate::agenda::Happening;
+use crate::node::{Gain, NodeId};
+use crate::requests::{Request, RequestId, Stage};
+
+/// Head of a request for a chunk, in bytes.
+const ASK: u64 = 200;
+/// Most connections to one neighbour that are kept.
+const CONNECTIONS: u32 = 16;
+
+impl World<'_> {
+    /// Sends a request, on a connection that is free or on a new one.
+    pub(super) fn fetch(&mut self, id: NodeId, fetch: FetchId, key: PeerKey, chunk: ChunkIndex) {
+        self.check_fetch(id, chunk);
+        let now = self.now;
+        let Some(member) = self.node(id).roster.get_mut(key) else { return };
+        let to = member.node;
+        member.flying += 1;
+        let connects = member.flying > member.connections;
+        if connects && member.connections < CONNECTIONS {
+            member.connections += 1;
+        }
+        let request = self.requests.insert(Request {
+            from: id,
+            to,
+            key,
+            fetch,
+            chunk,
+            stage: Stage::Travelling,
+            withdrawn: false,
+            told: 0,
+            untold: 0,
+            told_at: now,
+        });
+        self.node(id).fetches.push((fetch, request));
+        self.control.requests += ASK;
+        self.charge(Some(id), Some(to), ASK);
+        let one_way = self.delay(id, to);
+        self.plan(if connects { one_way * 3 } else { one_way }, Happening::Asked(request));
+    }
+
+    /// The brain has no more use for a fetch.
+    pub(super) fn cancel(&mut self, id: NodeId, fetch: FetchId) {
+        if let Some(request) = self.node(id).forget(fetch) {
+            self.withdraw(request);
+        }
+    }
+
+    /// Gives up what was asked of a neighbour, except bodies that are here already.
+    pub(super) fn withdraw_all(&mut self, id: NodeId, key: PeerKey) {
+        let mut fetches = std::mem::take(&mut self.node(id).fetches);
+        fetches.retain(|&(_, request)| {
+            let flies =
+                self.requests.get(request).is_some_and(|one| one.key == key && one.stage != Stage::Whole);
+            if flies {
+                self.withdraw(request);
+            }
+            !flies
+        });
+        self.node(id).fetches = fetches;
+    }
+
+    /// Nobody waits for a request any more: its uploader hears of that.
+    pub(super) fn withdraw(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        if std::mem::replace(&mut request.withdrawn, true) {
+            return;
+        }
+        let (from, to, key) = (request.from, request.to, request.key);
+        self.landed(from, key, None);
+        self.plan(self.delay(from, to), Happening::Withdrawn(id));
+    }
+
+    /// A connection is free again, with the window it has grown to.
+    fn landed(&mut self, id: NodeId, key: PeerKey, window: Option<u64>) {
+        if let Some(member) = self.node(id).roster.get_mut(key) {
+            member.flying = member.flying.saturating_sub(1);
+            member.window = member.window.max(window.unwrap_or(0));
+        }
+    }
+
+    /// Part of a body came.
+    pub(super) fn came(&mut self, id: RequestId, bytes: u32) {
+        let Some(request) = self.requests.get(id).filter(|one| !one.withdrawn) else { return };
+        let (from, fetch) = (request.from, request.fetch);
+        self.tell(from, Event::BytesArrived { fetch, bytes });
+    }
+
+    /// A body is whole; it is verified and stored.
+    pub(super) fn whole(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get_mut(id).filter(|one| !one.withdrawn) else { return };
+        request.stage = Stage::Whole;
+        let Request { from, key, fetch, chunk, told, .. } = *request;
+        self.landed(from, key, None);
+        if told > 0 {
+            let bytes = self.length(chunk) - told;
+            self.tell(from, Event::BytesArrived { fetch, bytes });
+        }
+        self.tell(from, Event::Arrived { fetch });
+        self.plan(self.experiment.network.store, Happening::Stored(id));
+    }
+
+    pub(super) fn stored(&mut self, id: RequestId) {
+        let Some(Request { from, to, fetch, chunk, withdrawn, .. }) = self.requests.remove(id) else {
+            return;
+        };
+        if withdrawn || !self.nodes[from.slot()].is_here() {
+            return;
+        }
+        self.node(from).forget(fetch);
+        if self.nodes[to.slot()].conduct == Conduct::Liar {
+            self.tell(from, Event::FetchFailed { fetch, failure: Failure::WrongBytes });
+            return;
+        }
+        let now = self.now;
+        let node = self.node(from);
+        if node.held.insert(chunk) {
+            node.gains.push(Gain::new(now, chunk));
+            if node.held.is_full() {
+                node.complete = Some(now);
+            }
+        }
+        self.tell(from, Event::ChunkStored { chunk });
+    }
+
+    /// A request comes to nothing after this.
+    pub(super) fn fail(&mut self, id: RequestId, after: Duration, failure: Failure) {
+        let Some(request) = self.requests.remove(id) else { return };
+        if !request.withdrawn {
+            self.landed(request.from, request.key, None);
+            self.plan(after, Happening::Failed(request.from, request.fetch, failure));
+        }
+    }
+
+    pub(super) fn failed(&mut self, id: NodeId, fetch: FetchId, failure: Failure) {
+        if self.node(id).forget(fetch).is_some() {
+            self.tell(id, Event::FetchFailed { fetch, failure });
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Neighbours are met, and followed: as `peer/src/neighbour.rs`, except that a peer reads what all its neighbours
+//! gained in one round.
+//!
+//! A real follower's long poll is answered 50 ms after the first gain and asked again a round trip later, so that
+//! gains that come all the time are told every 50 ms and a round trip. Here every peer has a clock of that length, and
+//! reads at each tick what its neighbours had stored a delay ago. With a dense stream the two are the same; a gain
+//! after a long silence is read up to half a period sooner or later.
+
+use std::time::Duration;
+
+use protocol::{ChunkIndex, ChunkSet};
+use swarm::{Event, Gained, PeerKey};
+
+use super::World;
+use crate::agenda::Happening;
+use crate::node::NodeId;
+use crate::roster::{Reading, Sighted};
+
+/// Gains are told together: this long after the first.
+const BATCH: Duration = Duration::from_millis(50);
+/// Request and head of the answer of a long poll, in bytes, and each run in it.
+const POLL: (u64, u64) = (220, 180);
+const RUN: u64 = 12;
+/// Request and head of the answer of a bitmap, or of a list of peers.
+const QUESTION: (u64, u64) = (220, 180);
+/// A peer in such a list.
+const ENTRY: u64 = 110;
+/// What a neighbour that nobody can dial costs in time: three connections of three seconds, a second apart.
+const IN_VAIN: Duration = Duration::from_secs(11);
+/// Likewise for one that is gone: refused at once, three times.
+const REFUSED: Duration = Duration::from_secs(2);
+
+impl World<'_> {
+    /// Somebody named a peer.
+    pub(super) fn sighted(&mut self, id: NodeId, of: NodeId, held: Option<ChunkSet>, native: bool) {
+        if of == id || self.nodes[id.slot()].brain.is_none() {
+            return;
+        }
+        let (now, window) = (self.now, self.experiment.network.first_window);
+        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held, window);
+        if let Some(key) = lost {
+            self.withdraw_all(id, key);
+            self.tell(id, Event::PeerLost { peer: key });
+        }
+        if let Some(key) = taken_in {
+            // Connect and ask; one who was named without its id is first asked what it speaks.
+            let round_trips = if native { 2 } else { 4 };
+            self.plan(self.delay(id, of) * 2 * round_trips, Happening::Meets(id, key));
+        }
+        let key = events.first().and_then(event_key);
+        for event in events {
+            self.tell(id, event);
+        }
+        if let (true, Some(key)) = (ask, key) {
+            self.ask_whom(id, key);
+        }
+    }
+
+    /// Asks a neighbour whom it knows.
+    pub(super) fn ask_whom(&mut self, id: NodeId, key: PeerKey) {
+        let Some(of) = self.node(id).roster.get(key).map(|member| member.node) else { return };
+        self.plan(self.delay(id, of) * 2, Happening::Hears(id, key));
+    }
+
+    pub(super) fn hears(&mut self, id: NodeId, key: PeerKey) {
+        let Some(of) = self.node(id).roster.get(key).map(|member| member.node) else { return };
+        let other = self.node(of);
+        if !other.is_here() || !other.dialable {
+            return;
+        }
+        let told: Vec<NodeId> = other.roster.told().collect();
+        self.control.peers += QUESTION.0 + QUESTION.1 + told.len() as u64 * ENTRY;
+        self.charge(Some(id), Some(of), QUESTION.0);
+        self.charge(Some(of), Some(id), QUESTION.1 + told.len() as u64 * ENTRY);
+        for named in told {
+            self.sighted(id, named, None, false);
+        }
+    }
+
+    /// A neighbour answers for the first time, with what it holds, or does not answer.
+    pub(super) fn meets(&mut self, id: NodeId, key: PeerKey) {
+        let now = self.now;
+        let Some(of) = self.node(id).roster.get(key).map(|member| member.node) else { return };
+        let other = &self.nodes[of.slot()];
+        if !other.is_here() || !other.dialable {
+            let after = if other.is_here() { IN_VAIN } else { REFUSED };
+            self.plan(after, Happening::Loses(id, key));
+            return;
+        }
+        let one_way = self.delay(id, of);
+        let other = &self.nodes[of.slot()];
+        let is_complete = other.complete.is_some_and(|at| at + one_way <= now);
+        let mut held = ChunkSet::empty(self.experiment.chunks());
+        let seen = other.gains.iter().take_while(|gain| gain.at() + one_way <= now);
+        let cursor = seen.map(|gain| held.insert(gain.chunk())).count();
+        let bytes = QUESTION.1 + ChunkSet::wire_length(held.len()) as u64;
+        self.control.gains += QUESTION.0 + bytes;
+        self.charge(Some(id), Some(of), QUESTION.0);
+        self.charge(Some(of), Some(id), bytes);
+        self.node(of).roster.saw(id);
+        let roster = &mut self.node(id).roster;
+        roster.saw(of);
+        roster.note(key, is_complete || !held.is_empty());
+        if let Some(member) = roster.get_mut(key) {
+            member.reading = if is_complete { Reading::Done } else { Reading::Upto(cursor) };
+        }
+        let mut events = Vec::new();
+        let ask = roster.met(key, &mut events);
+        events.push(Event::PeerGained {
+            peer: key,
+            chunks: if is_complete { Gained::All } else { Gained::Set(held) },
+        });
+        for event in events {
+            self.tell(id, event);
+        }
+        if ask {
+            self.ask_whom(id, key);
+        }
+    }
+
+    /// A neighbour does not answer any more, if it is still one.
+    pub(super) fn loses(&mut self, id: NodeId, key: PeerKey) {
+        if self.node(id).roster.get(key).is_some() {
+            self.lose(id, key);
+        }
+    }
+
+    /// Plans the next reading of gains.
+    pub(super) fn plan_round(&mut self, id: NodeId) {
+        let members = self.nodes[id.slot()].roster.members();
+        let far: Duration = members.iter().map(|member| self.delay(id, member.node)).sum();
+        let mean = far / u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
+        self.plan(BATCH + mean * 2, Happening::Round(id));
+    }
+
+    /// Reads what all neighbours gained.
+    pub(super) fn round(&mut self, id: NodeId) {
+        if self.nodes[id.slot()].brain.is_none() {
+            return;
+        }
+        for News { key, of, runs } in self.news_for(id) {
+            let answer = POLL.1 + runs.len() as u64 * RUN;
+            self.control.gains += POLL.0 + answer;
+            self.charge(Some(id), Some(of), POLL.0);
+            self.charge(Some(of), Some(id), answer);
+            self.node(id).roster.note(key, true);
+            self.tell(id, Event::PeerGained { peer: key, chunks: Gained::Runs(runs) });
+        }
+        self.plan_round(id);
+    }
+
+    /// What a peer's neighbours gained and it has not read: each a delay late.
+    fn news_for(&mut self, id: NodeId) -> Vec<News> {
+        let total = self.experiment.chunks() as usize;
+        let mut roster = std::mem::take(&mut self.node(id).roster);
+        let mut news = Vec::new();
+        for member in roster.members_mut() {
+            let Reading::Upto(cursor) = member.reading else { continue };
+            let late = self.delay(id, member.node);
+            let other = &self.nodes[member.node.slot()];
+            let unread = other.gains.get(cursor..).unwrap_or_default().iter();
+            let seen = unread.take_while(|gain| gain.at() + late <= self.now);
+            let runs: Vec<_> = seen.map(|gain| (gain.chunk(), gain.chunk())).collect();
+            if !runs.is_empty() && other.is_here() {
+                let read = cursor + runs.len();
+                member.reading = if read == total { Reading::Done } else { Reading::Upto(read) };
+                news.push(News { key: member.key, of: member.node, runs });
+            }
+        }
+        self.node(id).roster = roster;
+        news
+    }
+}
+
+/// Chunks that a neighbour gained.
+struct News {
+    key: PeerKey,
+    of: NodeId,
+    runs: Vec<(ChunkIndex, ChunkIndex)>,
+}
+
+fn event_key(event: &Event) -> Option<PeerKey> {
+    match event {
+        Event::PeerFound { peer } | Event::PeerGained { peer, .. } => Some(*peer),
+        _ => None,
+    }
+}

@@ -1,0 +1,207 @@
+//! The simulated world: takes the next event, and lets those it concerns do what they do about it.
+//!
+//! A file a concern: `coming` (peers come, die and leave), `deciding` (a brain is told, and obeyed), `serving` (slots
+//! and uplinks), `fetching` (requests and bodies), `following` (neighbours and their gains), `announcing` (the tracker),
+//! `checks` (what must hold after every event).
+
+mod announcing;
+mod checks;
+mod coming;
+mod deciding;
+mod fetching;
+mod following;
+mod serving;
+
+use std::time::Duration;
+
+use protocol::Time;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use swarm::Action;
+
+use crate::agenda::{Agenda, Happening};
+use crate::network::time_for;
+use crate::node::{Node, NodeId, Presence};
+use crate::requests::{RequestId, Requests};
+use crate::trace::Trace;
+use crate::tracker::Tracker;
+use crate::{Control, Experiment, Outcome, PeerOutcome, Role};
+
+/// When the first leecher comes: the seeds are ready by then, and the tracker knows them.
+const START: Duration = Duration::from_secs(5);
+
+/// Runs an experiment until every leecher that is there is complete, or its limit is reached.
+///
+/// # Panics
+/// When an invariant is broken: that is a defect of a brain, or of this crate.
+#[must_use]
+pub fn run(experiment: &Experiment) -> Outcome {
+    let mut world = World::new(experiment);
+    world.run();
+    world.outcome()
+}
+
+struct World<'a> {
+    experiment: &'a Experiment,
+    now: Time,
+    agenda: Agenda,
+    nodes: Vec<Node>,
+    requests: Requests,
+    tracker: Tracker,
+    rng: SmallRng,
+    /// Leechers that are to come, or there and not complete.
+    unfinished: usize,
+    /// Payload bytes that the seeds sent.
+    seeds_sent: u64,
+    seeds_die_at: Option<u64>,
+    control: Control,
+    refused: u64,
+    events: u64,
+    trace: Trace,
+    /// Kept between calls so that millions of them allocate nothing.
+    actions: Vec<Action>,
+}
+
+impl<'a> World<'a> {
+    fn new(experiment: &'a Experiment) -> Self {
+        let tracker = Tracker::new(experiment.file_bytes, experiment.chunk_bytes, experiment.seed ^ 1);
+        let mut world = World {
+            experiment,
+            now: Time::ZERO,
+            agenda: Agenda::default(),
+            nodes: Vec::new(),
+            requests: Requests::default(),
+            tracker,
+            rng: SmallRng::seed_from_u64(experiment.seed),
+            unfinished: 0,
+            seeds_sent: 0,
+            seeds_die_at: None,
+            control: Control::default(),
+            refused: 0,
+            events: 0,
+            trace: Trace::default(),
+            actions: Vec::new(),
+        };
+        world.populate();
+        world
+    }
+
+    fn run(&mut self) {
+        let end = Time::ZERO + START + self.experiment.limit;
+        while self.unfinished > 0
+            && let Some((at, happening)) = self.agenda.next()
+            && at <= end
+        {
+            debug_assert!(at >= self.now, "time runs forwards");
+            self.now = at;
+            self.events += 1;
+            let requests = &self.requests;
+            let fetch_of =
+                |id: RequestId| requests.get(id).map_or(0, |one| one.from.word() << 40 ^ one.fetch.get());
+            self.trace.note(at, &happening, fetch_of);
+            self.happen(happening);
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrives(node) => self.arrives(node),
+            Happening::Dies(node) => self.dies(node),
+            Happening::Leaves(node) => self.leaves(node),
+            Happening::Wake(node) => self.wakes(node),
+            Happening::Uplink(node) => self.uplink_is_due(node),
+            Happening::Round(node) => self.round(node),
+            Happening::Meets(node, key) => self.meets(node, key),
+            Happening::Loses(node, key) => self.loses(node, key),
+            Happening::Hears(node, key) => self.hears(node, key),
+            Happening::Announces(node) => self.announces(node),
+            Happening::AtTracker(node) => self.at_tracker(node),
+            Happening::Answered(node) => self.answered(node),
+            Happening::Asked(request) => self.asked(request),
+            Happening::Withdrawn(request) => self.withdrawn(request),
+            Happening::Came(request, bytes) => self.came(request, bytes),
+            Happening::Whole(request) => self.whole(request),
+            Happening::Stored(request) => self.stored(request),
+            Happening::Failed(node, fetch, failure) => self.failed(node, fetch, failure),
+        }
+    }
+
+    fn plan(&mut self, after: Duration, happening: Happening) {
+        self.agenda.plan(self.now + after, happening);
+    }
+
+    fn node(&mut self, node: NodeId) -> &mut Node {
+        &mut self.nodes[node.slot()]
+    }
+
+    /// One way from one peer to another.
+    fn delay(&self, one: NodeId, other: NodeId) -> Duration {
+        self.nodes[one.slot()].link.delay + self.nodes[other.slot()].link.delay
+    }
+
+    /// Bytes on the wire for so many of HTTP.
+    fn on_wire(&self, bytes: u64) -> u64 {
+        bytes + bytes * self.experiment.network.headers_ppm / 1_000_000
+    }
+
+    /// Control traffic takes its room on both links. It arrives after the bare delay all the same: it is small.
+    fn charge(&mut self, from: Option<NodeId>, to: Option<NodeId>, bytes: u64) {
+        if !self.experiment.network.control_costs {
+            return;
+        }
+        let (now, bytes) = (self.now, self.on_wire(bytes));
+        if let Some(from) = from {
+            self.node(from).uplink.debt += bytes;
+        }
+        if let Some(to) = to {
+            let receiving = time_for(bytes, self.nodes[to.slot()].link.down);
+            self.node(to).downlink.receive(now, receiving, Duration::ZERO);
+        }
+    }
+
+    fn is_tracker_away(&self) -> bool {
+        let since = self.now.since(Time::ZERO + START);
+        let away = &self.experiment.faults.tracker_away;
+        self.now >= Time::ZERO + START && away.iter().any(|(from, until)| (*from..*until).contains(&since))
+    }
+
+    fn outcome(self) -> Outcome {
+        let of = |time: Time| Time::from(time.since(Time::ZERO + START));
+        let peers: Vec<PeerOutcome> = self
+            .nodes
+            .iter()
+            .map(|node| PeerOutcome {
+                group: node.group,
+                role: node.role,
+                arrived: of(node.arrived),
+                finished: node.finished.map(of),
+                gone: node.presence == Presence::Gone,
+                sent: node.sent,
+                received: node.received,
+            })
+            .collect();
+        let leechers = || self.nodes.iter().filter(|node| node.role == Role::Leecher);
+        let of_use: u64 = leechers().map(|node| self.bytes_in(node)).sum();
+        let sent: u64 = self.nodes.iter().map(|node| node.sent).sum();
+        Outcome {
+            peers,
+            file_bytes: self.experiment.file_bytes,
+            wasted: sent.saturating_sub(of_use),
+            refused: self.refused,
+            control: self.control,
+            events: self.events,
+            trace: self.trace.value(),
+        }
+    }
+
+    fn bytes_in(&self, node: &Node) -> u64 {
+        node.held.iter().map(|chunk| u64::from(self.length(chunk))).sum()
+    }
+
+    /// Bytes of a chunk: the last one may be shorter.
+    fn length(&self, chunk: protocol::ChunkIndex) -> u32 {
+        let (size, file) = (u64::from(self.experiment.chunk_bytes), self.experiment.file_bytes);
+        let length = size.min(file - u64::from(chunk.get()) * size);
+        u32::try_from(length).unwrap_or(u32::MAX)
+    }
+}

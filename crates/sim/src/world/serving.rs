@@ -1,0 +1,226 @@
+//! Requests from the side of who is asked: slots, and the uplink that they share. As `peer/src/gate.rs`.
+
+use std::time::Duration;
+
+use protocol::Time;
+use swarm::{Answer, Failure, Requester, Ticket};
+
+use super::World;
+use crate::agenda::Happening;
+use crate::network::{Flow, Next, slice_of, time_for};
+use crate::node::NodeId;
+use crate::requests::{RequestId, Stage};
+use crate::{Conduct, Role};
+
+/// Head of an answer that brings a chunk, in bytes.
+const ANSWER: u64 = 290;
+/// A refusal, head and body.
+const REFUSAL: u64 = 350;
+/// How long a connection to somebody that nobody can dial is waited for.
+const CONNECT: Duration = Duration::from_secs(3);
+/// The brain is told of a body that is on its way this often: enough to measure by.
+const REPORT: Duration = Duration::from_millis(250);
+/// A free rider is always busy.
+const NEVER: Duration = Duration::from_secs(1);
+
+impl World<'_> {
+    /// A request reaches its uploader.
+    pub(super) fn asked(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(id) else { return };
+        let (from, to, chunk, asked_at) = (request.from, request.to, request.chunk, request.told_at);
+        if request.withdrawn {
+            return;
+        }
+        let (now, back, bytes) = (self.now, self.delay(from, to), self.length(chunk));
+        let node = self.node(to);
+        if !node.is_here() {
+            return self.fail(id, back, Failure::Transport);
+        }
+        if !node.dialable {
+            let left = CONNECT.saturating_sub(now.since(asked_at));
+            return self.fail(id, left, Failure::Transport);
+        }
+        if node.conduct == Conduct::FreeRider {
+            return self.fail(id, back, Failure::Busy { retry_after: NEVER });
+        }
+        if !node.held.contains(chunk) {
+            return self.fail(id, back, Failure::Missing);
+        }
+        match node.upload.ask(now, Requester::new(from.word()), bytes) {
+            Answer::Grant(ticket) => self.send(to, id, ticket),
+            Answer::Wait(ticket) => {
+                node.queued.insert(ticket, id);
+                if let Some(request) = self.requests.get_mut(id) {
+                    request.stage = Stage::Queued(ticket);
+                }
+            }
+            Answer::Refuse { retry_after } => {
+                self.refused += 1;
+                self.control.requests += REFUSAL;
+                self.charge(Some(to), Some(from), REFUSAL);
+                // Whole seconds are all that `Retry-After` can say.
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                self.fail(id, back, Failure::Busy { retry_after: Duration::from_secs(seconds) });
+            }
+        }
+        self.check_uploads(to);
+    }
+
+    /// Nobody waits for a request any more.
+    pub(super) fn withdrawn(&mut self, id: RequestId) {
+        let Some(request) = self.requests.remove(id) else { return };
+        let node = self.node(request.to);
+        match request.stage {
+            Stage::Travelling | Stage::Sent | Stage::Whole => {}
+            Stage::Queued(ticket) => {
+                node.queued.remove(&ticket);
+                self.slot_is_free(request.to, ticket);
+            }
+            Stage::Sending(ticket) => {
+                if node.uplink.drop_flow(id) {
+                    self.slot_is_free(request.to, ticket);
+                }
+            }
+        }
+    }
+
+    /// A ticket is given back; whoever is granted now is served.
+    fn slot_is_free(&mut self, id: NodeId, ticket: Ticket) {
+        let now = self.now;
+        let node = self.node(id);
+        for granted in node.upload.done(now, ticket) {
+            if let Some(request) = self.node(id).queued.remove(&granted) {
+                self.send(id, request, granted);
+            }
+        }
+        self.check_uploads(id);
+    }
+
+    /// Begins to send a body.
+    fn send(&mut self, id: NodeId, request: RequestId, ticket: Ticket) {
+        let now = self.now;
+        let Some(one) = self.requests.get_mut(request) else { return };
+        one.stage = Stage::Sending(ticket);
+        let (from, key, chunk) = (one.from, one.key, one.chunk);
+        let left = self.length(chunk);
+        let member = self.nodes[from.slot()].roster.get(key);
+        let window = member.map_or(self.experiment.network.first_window, |member| member.window);
+        self.control.requests += ANSWER;
+        self.charge(None, Some(from), ANSWER);
+        let head = if self.experiment.network.control_costs { self.on_wire(ANSWER) } else { 0 };
+        let uplink = &mut self.node(id).uplink;
+        if uplink.armed.is_none() {
+            // An idle uplink has sent its small things already.
+            uplink.debt = 0;
+        }
+        uplink.debt += head;
+        uplink.flows.push_back(Flow { request, ticket, left, next_at: now, window });
+        let at = uplink.busy_until.max(now);
+        self.arm_uplink(id, at);
+    }
+
+    fn arm_uplink(&mut self, id: NodeId, at: Time) {
+        let uplink = &mut self.node(id).uplink;
+        if uplink.armed.is_none_or(|armed| at < armed) {
+            uplink.armed = Some(at);
+            self.agenda.plan(at, Happening::Uplink(id));
+        }
+    }
+
+    /// The slice before is out: the next one is sent.
+    pub(super) fn uplink_is_due(&mut self, id: NodeId) {
+        let now = self.now;
+        let uplink = &mut self.node(id).uplink;
+        if uplink.armed != Some(now) {
+            return;
+        }
+        if let Some(ticket) = uplink.finishing.take() {
+            self.slot_is_free(id, ticket);
+        }
+        let uplink = &mut self.node(id).uplink;
+        uplink.armed = None;
+        debug_assert!(uplink.busy_until <= now, "one slice at a time");
+        match uplink.next(now) {
+            Next::Idle => {}
+            Next::Wait(until) => self.arm_uplink(id, until),
+            Next::Send(flow) => self.send_slice(id, flow),
+        }
+    }
+
+    fn send_slice(&mut self, id: NodeId, mut flow: Flow) {
+        let now = self.now;
+        let slice = slice_of(self.experiment.chunk_bytes).min(flow.left);
+        let network = self.experiment.network;
+        let Some(request) = self.requests.get(flow.request) else { return };
+        let from = request.from;
+        let one_way = self.delay(id, from);
+        let wire = self.on_wire(slice.into());
+        let node = self.node(id);
+        let sending = time_for(wire + std::mem::take(&mut node.uplink.debt), node.link.up);
+        node.sent += u64::from(slice);
+        let (is_seed, out) = (node.role == Role::Seed, now + sending);
+        node.uplink.busy_until = out;
+        let receiver = self.node(from);
+        receiver.received += u64::from(slice);
+        let receiving = time_for(wire, receiver.link.down);
+        let through = receiver.downlink.receive(now, receiving, sending);
+        let at = through + one_way;
+        flow.left -= slice;
+        if flow.left == 0 {
+            self.node(id).uplink.finishing = Some(flow.ticket);
+            self.body_is_out(from, &flow);
+            self.agenda.plan(at, Happening::Whole(flow.request));
+        } else {
+            let pace = paced(slice, flow.window, one_way * 2);
+            let queue_ends = Time::from(through.since(Time::ZERO).saturating_sub(network.queue));
+            flow.next_at = out.max(queue_ends).max(now + pace);
+            flow.window = (flow.window + u64::from(slice)).min(network.window);
+            self.node(id).uplink.flows.push_back(flow);
+            self.report(flow.request, at, slice);
+        }
+        self.arm_uplink(id, out);
+        if is_seed {
+            self.seed_sent(slice.into());
+        }
+    }
+
+    /// All of a body is sent: the connection keeps the window it has grown to.
+    fn body_is_out(&mut self, from: NodeId, flow: &Flow) {
+        let Some(request) = self.requests.get_mut(flow.request) else { return };
+        request.stage = Stage::Sent;
+        let key = request.key;
+        if let Some(member) = self.node(from).roster.get_mut(key) {
+            member.window = member.window.max(flow.window);
+        }
+    }
+
+    /// Plans a report to the brain of what came of a body, if the last one is long enough ago.
+    fn report(&mut self, id: RequestId, at: Time, slice: u32) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        request.untold += slice;
+        if at.since(request.told_at) >= REPORT {
+            let bytes = std::mem::take(&mut request.untold);
+            request.told += bytes;
+            request.told_at = at;
+            self.agenda.plan(at, Happening::Came(id, bytes));
+        }
+    }
+
+    fn seed_sent(&mut self, bytes: u64) {
+        self.seeds_sent += bytes;
+        if self.seeds_die_at.is_some_and(|limit| self.seeds_sent >= limit) {
+            self.seeds_die_at = None;
+            for (number, node) in (0..).zip(&self.nodes) {
+                if node.role == Role::Seed {
+                    self.agenda.plan(self.now, Happening::Dies(NodeId::new(number)));
+                }
+            }
+        }
+    }
+}
+
+/// The time of a slice at a window a round trip.
+fn paced(slice: u32, window: u64, round_trip: Duration) -> Duration {
+    let nanos = round_trip.as_nanos() * u128::from(slice) / u128::from(window.max(1));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,71 @@
+//! A thousand small stories: whatever comes, dies, lies and refuses, the invariants hold after every event, and whoever
+//! stays becomes complete as long as the living hold everything.
+
+use std::env;
+
+use sim::{Conduct, Experiment, Outcome, Role, run, story};
+
+/// How many stories, unless `SIM_STORIES` says otherwise.
+const STORIES: u64 = 1000;
+
+/// Says how to see one story again when it fails, however it does.
+struct Replay(u64);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "replay: SIM_STORY={} cargo test -p sim --test stories one_story -- --nocapture",
+                self.0
+            );
+        }
+    }
+}
+
+fn tell(number: u64) -> (Experiment, Outcome) {
+    let _replay = Replay(number);
+    let experiment = story(number);
+    let outcome = run(&experiment);
+    check(&experiment, &outcome);
+    (experiment, outcome)
+}
+
+/// Everyone who stays finishes, unless nobody who could give the rest is left.
+fn check(experiment: &Experiment, outcome: &Outcome) {
+    let gives = |group: usize| {
+        let group = &experiment.groups[group];
+        group.conduct == Conduct::Honest && group.dialable
+    };
+    let somebody_has_all = outcome
+        .peers
+        .iter()
+        .any(|peer| gives(peer.group) && !peer.gone && (peer.role == Role::Seed || peer.finished.is_some()));
+    if somebody_has_all {
+        assert_eq!(
+            outcome.unfinished(),
+            0,
+            "somebody has everything, and some do not finish: {experiment:#?}"
+        );
+    }
+    let taken: u64 = outcome.peers.iter().map(|peer| peer.received).sum();
+    let given: u64 = outcome.peers.iter().map(|peer| peer.sent).sum();
+    assert_eq!(taken, given, "what is sent is received");
+}
+
+#[test]
+fn a_thousand_stories_end_well() {
+    let count = env::var("SIM_STORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(STORIES);
+    for number in 0..count {
+        tell(number);
+    }
+}
+
+#[test]
+fn one_story_is_the_same_story_to_the_event() {
+    let number = env::var("SIM_STORY").ok().and_then(|number| number.parse().ok()).unwrap_or(7);
+    let (experiment, outcome) = tell(number);
+    let again = run(&experiment);
+    assert_eq!((outcome.events, outcome.trace), (again.events, again.trace));
+    assert_ne!(outcome.trace, run(&story(number + 1)).trace, "another number is another story");
+    println!("{experiment:#?}\n{outcome:#?}");
+}
