@@ -77,8 +77,8 @@ impl Failure {
         Failure::new(
             ExitCode::Failed,
             "interrupted",
-            "interrupted before the download was whole",
-            "run the same command again: what arrived is kept, and it goes on from there",
+            "interrupted before it was done",
+            "run the same command again; what was downloaded is kept, and it goes on from there",
         )
     }
 

@@ -25,7 +25,10 @@ pub(crate) async fn lost(peer: &Peer, sharing: &Sharing, trackers: &[BaseUrl]) -
         if quiet_for < PATIENCE {
             continue;
         }
-        if let Some(failure) = nobody_answers(peer, sharing, trackers).await {
+        let failure = nobody_answers(peer, sharing, trackers).await;
+        // Asking took a while, in which somebody may have come.
+        let still_quiet = quiet.look(Instant::now(), &progress.borrow()) >= PATIENCE;
+        if let (Some(failure), true) = (failure, still_quiet) {
             return failure;
         }
         quiet = Quiet::default();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use protocol::Printable;
+use protocol::printable::is_harmless;
 
 use crate::event::Event;
 use crate::failure::Failure;
@@ -62,7 +63,7 @@ impl Output {
         if self.voice.json
             && let Ok(line) = serde_json::to_string(event)
         {
-            self.write(&mut io::stdout(), &(line + "\n"));
+            self.write(&mut io::stdout(), &(escaped_json(&line) + "\n"));
         }
     }
 
@@ -100,5 +101,33 @@ impl Output {
         self.lines.suspend(|| {
             let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
         });
+    }
+}
+
+/// JSON that means the same and moves no cursor: serde leaves DEL, C1 controls and bidirectional marks as they are. Outside
+/// its strings JSON is plain ASCII, so a character that is escaped stands in one.
+fn escaped_json(line: &str) -> String {
+    let mut units = [0; 2];
+    line.chars().fold(String::with_capacity(line.len()), |mut escaped, c| {
+        if is_harmless(c) {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a02_events_move_no_cursor_and_mean_the_same() {
+        let name = "a\u{7f}\u{9b}2J\u{202e}b\u{e000}é\u{1f600}\u{e0041}";
+        let line = escaped_json(&serde_json::to_string(name).unwrap());
+        assert!(!line.contains(['\u{7f}', '\u{9b}', '\u{202e}']), "{line:?}");
+        assert!(line.contains('é'));
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), name);
     }
 }

@@ -28,7 +28,11 @@ pub(crate) async fn start(
         bind: addresses::listen_address(global.bind),
         port,
         source: addresses::source_address(global.bind),
-        advertise: network.advertise.as_ref().and_then(addresses::Advertise::url).cloned(),
+        advertise: match &network.advertise {
+            None => peer::Advertise::Observed,
+            Some(addresses::Advertise::Host(_)) => peer::Advertise::Host,
+            Some(addresses::Advertise::Url(url)) => peer::Advertise::Url(url.clone()),
+        },
         host: addresses::named_host(global.bind, network.advertise.as_ref()),
         limit_up: network.limit_up.map(crate::size::Rate::bytes_per_second),
         limit_down: network.limit_down.map(crate::size::Rate::bytes_per_second),

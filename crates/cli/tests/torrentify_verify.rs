@@ -125,7 +125,7 @@ fn verify_names_every_chunk_that_is_missing_or_wrong() {
     let found = finished.event("verified");
     assert_eq!(
         (found["bad"].to_string(), found["files"].to_string()),
-        ("[[1,2],[4,4]]".into(), r#"["a","b"]"#.into())
+        ("[[1,2],[4,4]]".into(), r#"["./a","./b"]"#.into())
     );
     let plain = run(dir.path(), ["verify", "torrent.json"]);
     assert!(plain.stdout.contains("chunks 1 to 2 are missing or wrong\nchunk 4 is"), "{plain:#?}");
@@ -145,7 +145,7 @@ fn verify_misses_an_empty_file_and_a_whole_folder() {
     let found = both.event("verified");
     assert_eq!(
         (both.code, found["bad"].to_string(), found["files"].to_string()),
-        (Some(4), "[[4,4]]".into(), r#"["b","empty"]"#.into())
+        (Some(4), "[[4,4]]".into(), r#"["./b","./empty"]"#.into())
     );
     fs::remove_dir_all(dir.path().join("d")).unwrap();
     let finished = run(dir.path(), ["verify", "torrent.json", "--json"]);

@@ -17,8 +17,8 @@ fn curl_gets_a_range_of_a_file_that_is_still_arriving() {
     let dir = folder();
     let all = content::bytes(4 << 20, 3);
     content::write(&dir.path().join("film.mp4"), &all);
-    // Four seconds for the whole: the end of it is wanted long before.
-    let sharer = Sharer::start_with(dir.path(), "film.mp4", &["--limit-up", "1M"]);
+    // Ten seconds for the whole: the end of it is wanted long before.
+    let sharer = Sharer::start_with(dir.path(), "film.mp4", &["--limit-up", "400K"]);
     let mut leecher = sharer.start_get(dir.path(), "out", &[]);
     let url = format!("{}/file/{}", leecher.url("client"), sharer.torrent_id);
     // It listens before it knows what the link is of.

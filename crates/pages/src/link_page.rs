@@ -178,7 +178,7 @@ mod tests {
         assert!(html.contains("<dd>5.00 GiB</dd>") && html.contains("<dt>Files</dt><dd>1</dd>"));
         assert!(html.contains("No peer known here has all of it") && html.contains("those who have parts"));
         assert!(
-            !html.contains("Open the folder") && !html.contains(" download>") && !html.contains("curl -o")
+            !html.contains("Open the folder") && !html.contains(" download>") && !html.contains("curl -f -o")
         );
     }
 
@@ -197,7 +197,7 @@ mod tests {
         });
         assert!(html.contains("href=\"http://10.0.0.2:8000/file/x/\">Open the folder<"));
         assert!(html.contains("<dt>Files</dt><dd>1200</dd>") && html.contains("A folder shared"));
-        assert!(!html.contains(" download>") && !html.contains("curl -o"));
+        assert!(!html.contains(" download>") && !html.contains("curl -f -o"));
     }
 
     #[test]
@@ -241,10 +241,10 @@ mod tests {
         };
         let html = page("</title><script>alert(1)</script>';reboot;'");
         assert!(!html.contains("<script") && !html.contains("';reboot;'"));
-        assert!(html.contains("curl -o <bdi>&#39;&lt;/title&gt;"));
+        assert!(html.contains("curl -f -o <bdi>&#39;&lt;/title&gt;"));
         let html = page("\u{1b}]0;x\u{202e}");
-        assert!(!html.contains(['\u{1b}', '\u{202e}']) && html.contains("curl -o <bdi>download</bdi> "));
-        assert!(page("-O").contains("curl -o <bdi>download</bdi> "), "no name may be an option");
+        assert!(!html.contains(['\u{1b}', '\u{202e}']) && html.contains("curl -f -o <bdi>download</bdi> "));
+        assert!(page("-O").contains("curl -f -o <bdi>download</bdi> "), "no name may be an option");
     }
 
     #[test]

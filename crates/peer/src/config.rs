@@ -14,9 +14,9 @@ pub struct Config {
     pub port: u16,
     /// Source address of outgoing connections; `None` leaves it to the routing table.
     pub source: Option<IpAddr>,
-    /// Base URL told to others, where it is not simply `host` and the port listened on (a reverse proxy, NAT).
-    pub advertise: Option<BaseUrl>,
-    /// Host that links name when nothing is advertised.
+    /// What trackers are told of where this peer is.
+    pub advertise: Advertise,
+    /// Host that links name, with the port listened on, unless a whole URL is advertised.
     pub host: Host,
     /// Most payload bytes a second sent; `None` is no limit.
     pub limit_up: Option<u64>,
@@ -28,6 +28,17 @@ pub struct Config {
     pub net: Net,
     /// Seed of every random choice of the brains.
     pub seed: u64,
+}
+
+/// What trackers are told of where a peer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advertise {
+    /// The port: they take the address they see.
+    Observed,
+    /// [`Config::host`] and the port listened on: they see another address (a container's gateway, NAT).
+    Host,
+    /// This base URL (a reverse proxy's).
+    Url(BaseUrl),
 }
 
 /// Where a peer's metrics go.

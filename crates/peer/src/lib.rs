@@ -31,7 +31,7 @@ mod throttle;
 mod torrent_finder;
 mod tracker_client;
 
-pub use config::{Config, MetricsTo};
+pub use config::{Advertise, Config, MetricsTo};
 pub use http_client::{HttpClient, HttpError};
 pub use net::Net;
 pub use peer::{AddError, Content, Job, Peer, StartError};

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::catalog::{Catalog, MAX_TORRENTS};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Advertise, Config};
 use crate::context::Context;
 use crate::gate::Gate;
 use crate::holding::Holding;
@@ -200,8 +200,11 @@ fn identity(config: &Config, listening: SocketAddr) -> Identity {
         HostPort::new(config.host.clone(), listening.port()).unwrap_or_else(|_| HostPort::from(listening));
     Identity {
         peer: PeerId::from_bytes(rand::random()),
-        url: config.advertise.clone().unwrap_or_else(|| BaseUrl::http(here)),
-        advertised: config.advertise.is_some(),
+        url: match &config.advertise {
+            Advertise::Url(url) => url.clone(),
+            Advertise::Observed | Advertise::Host => BaseUrl::http(here),
+        },
+        advertised: config.advertise != Advertise::Observed,
         port: listening.port(),
     }
 }

@@ -101,8 +101,9 @@ impl Get {
             failure = hope::lost(peer, &sharings[0], &trackers) => return Err(failure),
         };
         if outcome.complete > 0 && self.wants_to_seed() {
-            let (started, size) = (Instant::now(), sharings[0].torrent().size());
-            let done = |totals: &Totals| self.has_seeded(started.elapsed(), totals.uploaded, size);
+            let started = Instant::now();
+            // Of what was wanted: with --files that is not the whole folder.
+            let done = |totals: &Totals| self.has_seeded(started.elapsed(), totals.uploaded, totals.total);
             // The download is done: a signal only ends the sharing.
             let _ = or_interrupted(stop, following::while_seeding(output, &sharings, done)).await;
         }

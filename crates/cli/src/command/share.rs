@@ -55,8 +55,13 @@ impl Share {
         let (torrent, content) = or_interrupted(&stop, described).await??;
 
         let source = addresses::source_address(global.bind);
-        let tracker =
-            Tracker::new(TrackerConfig { source, seed: rand::random(), ..TrackerConfig::default() });
+        let tracker = Tracker::new(TrackerConfig {
+            // What the link names is us, whatever our own addresses are.
+            advertise: self.network.advertise.as_ref().map(|_| url.clone()),
+            source,
+            seed: rand::random(),
+            ..TrackerConfig::default()
+        });
         tracker.publish(Torrent::clone(&torrent)).map_err(cannot_publish)?;
         // Ends after the peer has left it.
         let tracker_stop = CancellationToken::new();
@@ -136,7 +141,7 @@ fn tell(output: &Output, link: &Link, torrent: &Torrent, peer: &BaseUrl) {
     let (file_url, without) = match torrent.layout().shape() {
         Shape::File => {
             let url = peer.join(&format!("/file/{}", torrent.id()));
-            let curl = format!("curl -o {} {}", shell_quoted(torrent.name().as_str()), shell_word(&url));
+            let curl = format!("curl -f -o {} {}", shell_quoted(torrent.name().as_str()), shell_word(&url));
             (url, curl)
         }
         Shape::Folder => {

@@ -33,10 +33,14 @@ pub(crate) struct Tracker {
 impl Tracker {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
         let stop = stop_on_signals(output)?;
-        let (listener, url) = listen(global, self.advertise.as_ref(), self.port).await?;
+        let (listener, here) = listen(global, self.advertise.as_ref(), self.port).await?;
+        // A host is completed by the port listened on, which may have been any.
+        let advertise =
+            self.advertise.map(|advertise| advertise.url().cloned().unwrap_or_else(|| here.clone()));
+        let url = advertise.clone().unwrap_or(here);
         let config = TrackerConfig {
             allow_announce: self.allow_announce,
-            advertise: self.advertise.and_then(|advertise| advertise.url().cloned()),
+            advertise,
             source: addresses::source_address(global.bind),
             seed: rand::random(),
             ..TrackerConfig::default()

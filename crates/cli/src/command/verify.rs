@@ -63,7 +63,9 @@ impl<'a> Found<'a> {
     }
 
     fn tell(&self, output: &Output, torrent: &Torrent, good: &ChunkSet) -> Result<ExitCode, Failure> {
-        let files: Vec<&str> = self.files.iter().map(|(file, _)| file.path.as_str()).collect();
+        // As paths, so that no file's name stands alone in quotes: whoever waits for the word of an event finds it there
+        // only.
+        let files = self.files.iter().map(|(file, _)| format!("./{}", file.path)).collect();
         output.event(&Event::Verified { chunks: torrent.chunk_count(), bad: self.bad.clone(), files });
         if self.files.is_empty() {
             let size = human_bytes(torrent.size());

@@ -124,7 +124,7 @@ async fn start_with(limit_up: Option<u64>) -> Peer {
         bind: LOOPBACK,
         port: 0,
         source: None,
-        advertise: None,
+        advertise: peer::Advertise::Observed,
         host: Host::ip(LOOPBACK),
         limit_up,
         limit_down: None,
