@@ -22,6 +22,7 @@ pub(crate) struct Score {
     accepts: u32,
     failures: u32,
     misses: u32,
+    busies: u32,
     /// When the last failure was counted: what was asked before that belongs to the same misfortune.
     failed_at: Option<Time>,
 }
@@ -35,6 +36,7 @@ impl Score {
             accepts: config.depth_most,
             failures: 0,
             misses: 0,
+            busies: 0,
             failed_at: None,
         }
     }
@@ -88,6 +90,7 @@ impl Score {
     pub(crate) fn succeeded(&mut self, config: &Config) {
         self.failures = 0;
         self.misses = 0;
+        self.busies = 0;
         self.accepts = (self.accepts + 1).min(config.depth_most);
     }
 
@@ -112,10 +115,21 @@ impl Score {
         failure
     }
 
-    /// It is busy, with `in_flight` of our requests accepted: the pause that follows.
-    pub(crate) fn busy(&mut self, retry_after: Duration, in_flight: u32, config: &Config) -> Duration {
+    /// It is busy, with `in_flight` of our requests accepted: the pause that follows, and whether it has sent us away
+    /// so often, without one success, that this counts as a failure.
+    pub(crate) fn busy(
+        &mut self,
+        retry_after: Duration,
+        in_flight: u32,
+        config: &Config,
+    ) -> (Duration, bool) {
         self.accepts = in_flight.clamp(1, config.depth_most);
-        retry_after.clamp(config.busy_least, config.busy_most)
+        self.busies += 1;
+        let failure = self.busies >= config.busies_a_failure;
+        if failure {
+            self.busies = 0;
+        }
+        (retry_after.clamp(config.busy_least, config.busy_most), failure)
     }
 
     /// Failed too often in a row without one success.
@@ -258,11 +272,11 @@ mod tests {
     fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
         let (mut score, config) = score();
         score.meter.rate = Some(16 << 20);
-        assert_eq!(score.busy(Duration::ZERO, 3, &config), config.busy_least);
+        assert_eq!(score.busy(Duration::ZERO, 3, &config), (config.busy_least, false));
         assert_eq!(score.depth(&config, 1000), 3);
         score.succeeded(&config);
         assert_eq!(score.depth(&config, 1000), 4);
-        assert_eq!(score.busy(Duration::from_secs(86_400), 0, &config), config.busy_most);
+        assert_eq!(score.busy(Duration::from_secs(86_400), 0, &config), (config.busy_most, false));
         assert_eq!(score.depth(&config, 1000), 1);
     }
 }
