@@ -70,8 +70,8 @@ pub(crate) enum Event<'a> {
         chunks: u32,
         /// Runs of chunks that are missing or wrong, first and last.
         bad: Vec<(u32, u32)>,
-        /// Files that are incomplete, wrong, or not there.
-        files: Vec<&'a str>,
+        /// Files that are incomplete, wrong, or not there: `./` and the path.
+        files: Vec<String>,
     },
     /// A stress test begins one scenario.
     Scenario {
