@@ -11,16 +11,23 @@ pub struct Asset {
     pub etag: &'static str,
 }
 
-const LINK_CSS: &[u8] = include_bytes!("../assets/link.css");
-const LINK_CSS_TAG: [u8; 18] = etag(LINK_CSS);
+/// An asset with its tag, both made by the compiler.
+macro_rules! embedded {
+    ($file:literal, $media_type:literal) => {{
+        const BYTES: &[u8] = include_bytes!(concat!("../assets/", $file));
+        const TAG: [u8; 18] = etag(BYTES);
+        let Ok(etag) = std::str::from_utf8(&TAG) else { return None };
+        Some(Asset { media_type: $media_type, bytes: BYTES, etag })
+    }};
+}
 
-/// The asset of this name, as it stands behind `/assets/`.
+/// The asset of this name, as it stands behind `/assets/`. All of them are built from `dashboard/`.
 pub const fn asset(name: &str) -> Option<Asset> {
     match name.as_bytes() {
-        b"link.css" => {
-            let Ok(etag) = std::str::from_utf8(&LINK_CSS_TAG) else { return None };
-            Some(Asset { media_type: "text/css; charset=utf-8", bytes: LINK_CSS, etag })
-        }
+        b"link.css" => embedded!("link.css", "text/css; charset=utf-8"),
+        b"dashboard.css" => embedded!("dashboard.css", "text/css; charset=utf-8"),
+        b"dashboard.js" => embedded!("dashboard.js", "text/javascript; charset=utf-8"),
+        b"icon.svg" => embedded!("icon.svg", "image/svg+xml"),
         _ => None,
     }
 }
@@ -58,9 +65,10 @@ mod tests {
     }
 
     #[test]
-    fn a38_the_style_sheet_fetches_nothing() {
-        let css = String::from_utf8_lossy(asset("link.css").unwrap().bytes);
-        assert!(!fetches(&css));
+    fn a38_the_style_sheets_fetch_nothing() {
+        for name in ["link.css", "dashboard.css"] {
+            assert!(!fetches(&String::from_utf8_lossy(asset(name).unwrap().bytes)), "{name}");
+        }
         for fetching in ["a{background:url(x)}", "@import 'x';", "a{background:image-set('x' 1x)}"] {
             assert!(fetches(fetching), "{fetching}");
         }
@@ -68,6 +76,19 @@ mod tests {
 
     fn fetches(css: &str) -> bool {
         ["url(", "@import", "image-set("].iter().any(|way| css.contains(way))
+    }
+
+    #[test]
+    fn every_asset_of_the_page_is_embedded() {
+        let html = crate::dashboard::HTML;
+        let named: Vec<&str> =
+            html.split("assets/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(named, ["icon.svg", "dashboard.css", "dashboard.js"]);
+        assert!(named.iter().all(|name| asset(name).is_some()));
+        let script = String::from_utf8_lossy(asset("dashboard.js").unwrap().bytes);
+        assert!(
+            !script.contains("import(") && !script.contains("eval(") && !script.contains("sourceMappingURL")
+        );
     }
 
     const TEMPLATES: [&str; 4] = [
