@@ -1,6 +1,6 @@
 //! What the tasks round a download tell its driver.
 
-use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId};
+use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId, VerifiedChunk};
 use store::StoreError;
 use swarm::{Failure, FetchId, Gained, PeerKey};
 
@@ -21,7 +21,7 @@ pub(crate) enum Fact {
     /// A chunk is verified, written and served from now on; `bytes` counts its twins.
     Stored { fetch: FetchId, chunk: ChunkIndex, bytes: u64, source: Source },
     /// The disk did not take a chunk.
-    StoreFailed { fetch: FetchId, chunk: ChunkIndex, error: StoreError },
+    StoreFailed { fetch: FetchId, chunk: VerifiedChunk, source: Source, error: StoreError },
     /// A fetch came to nothing.
     Failed { fetch: FetchId, failure: Failure },
 }

@@ -83,38 +83,45 @@ struct Body {
 enum Outcome {
     Stored { bytes: u64 },
     Wrong,
-    Disk(StoreError),
+    Disk(VerifiedChunk, StoreError),
 }
 
 impl Fetcher {
     /// Brings all of `wanted`, telling the brain how each ended.
     pub(crate) async fn run(self, wanted: Vec<Wanted>) {
         match (self.neighbour.speaks(), wanted.as_slice()) {
-            (Speaks::Native, [one]) => self.single(*one, false).await,
+            (Speaks::Native, [one]) => self.single(*one).await,
             (Speaks::Native, several) => self.frames(several).await,
             (Speaks::Described, several) => self.described(several).await,
         }
     }
 
-    /// `GET /chunk/{hash}`. `fresh`: past every cache on the way.
-    async fn single(&self, wanted: Wanted, fresh: bool) {
+    /// `GET /chunk/{hash}`.
+    async fn single(&self, wanted: Wanted) {
+        // Asked before the answer comes: another fetch may find the cache out meanwhile.
+        let fresh = self.neighbour.is_asked_past_caches();
         match self.get_chunk(wanted, fresh).await {
-            // Too long, through a cache: as for wrong bytes below.
-            Err(NotGot { failure: Failure::WrongBytes, passed_a_cache: true }) if !fresh => {
-                Box::pin(self.single(wanted, true)).await;
+            Err(NotGot { failure: Failure::WrongBytes, passed_a_cache }) => {
+                self.wrong(wanted, passed_a_cache && !fresh).await;
             }
             Err(NotGot { failure, .. }) => self.failed(wanted, failure).await,
             Ok(Body { bytes, passed_a_cache, was_cached }) => {
                 let source = if was_cached { Source::Cache } else { self.source() };
                 for wrong in self.take(vec![(wanted, bytes)], source).await {
-                    // A cache in between may have gone bad while the peer behind it is honest (threat A8).
-                    if passed_a_cache && !fresh {
-                        Box::pin(self.single(wrong, true)).await;
-                    } else {
-                        self.failed(wrong, Failure::WrongBytes).await;
-                    }
+                    self.wrong(wrong, passed_a_cache && !fresh).await;
                 }
             }
+        }
+    }
+
+    /// Bytes failed their hash. A cache in between may have gone bad while the peer behind it is honest: it has one
+    /// more chance, past every cache from now on (threat A8).
+    async fn wrong(&self, wanted: Wanted, perhaps_the_cache: bool) {
+        if perhaps_the_cache {
+            self.neighbour.ask_past_caches();
+            self.failed(wanted, Failure::Transport).await;
+        } else {
+            self.failed(wanted, Failure::WrongBytes).await;
         }
     }
 
@@ -167,16 +174,22 @@ impl Fetcher {
         Ok(bytes.freeze())
     }
 
-    /// Counts bytes that came, holds them to the limit, and reports now and then.
+    /// Counts bytes that came, holds them to the limit, and reports now and then. Under a limit a part at a time, so
+    /// that our own waiting is not taken for the neighbour's silence.
     async fn came(&self, fetch: FetchId, bytes: usize, report: &mut Report) {
-        if !self.context.down.is_off() {
-            self.context.down.pass(bytes as u64).await;
-        }
-        report.bytes += u32::try_from(bytes).unwrap_or(u32::MAX);
-        if report.bytes >= REPORT || report.last.elapsed() >= REPORT_EVERY {
-            // Only a measurement: better lost than waited for.
-            let _ = self.facts.try_send(Fact::Bytes { fetch, bytes: report.bytes });
-            *report = Report::default();
+        let mut left = bytes;
+        while left > 0 {
+            let part = if self.context.down.is_off() { left } else { self.context.down.slice(left) };
+            if !self.context.down.is_off() {
+                self.context.down.pass(part as u64).await;
+            }
+            left -= part;
+            report.bytes += u32::try_from(part).unwrap_or(u32::MAX);
+            if report.bytes >= REPORT || report.last.elapsed() >= REPORT_EVERY {
+                // Only a measurement: better lost than waited for.
+                let _ = self.facts.try_send(Fact::Bytes { fetch, bytes: report.bytes });
+                *report = Report::default();
+            }
         }
     }
 
@@ -211,7 +224,7 @@ impl Fetcher {
             let Wanted { fetch, chunk } = wanted;
             let fact = match outcome {
                 Outcome::Stored { bytes } => Fact::Stored { fetch, chunk, bytes, source },
-                Outcome::Disk(error) => Fact::StoreFailed { fetch, chunk, error },
+                Outcome::Disk(chunk, error) => Fact::StoreFailed { fetch, chunk, source, error },
                 Outcome::Wrong => {
                     wrong.push(wanted);
                     continue;
@@ -237,7 +250,7 @@ fn settle(holding: &Holding, chunk: ChunkIndex, bytes: Bytes) -> Outcome {
         Err(_) => Outcome::Wrong,
         Ok(verified) => match holding.store(&verified) {
             Ok(bytes) => Outcome::Stored { bytes },
-            Err(error) => Outcome::Disk(error),
+            Err(error) => Outcome::Disk(verified, error),
         },
     }
 }

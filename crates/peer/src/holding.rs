@@ -143,7 +143,7 @@ impl Holding {
         let missing = |twin: &ChunkIndex| self.wanted.contains(*twin) && !self.holds(*twin);
         for twin in self.torrent.twins(chunk.index()).filter(missing) {
             if let Some(twin_chunk) = chunk.as_twin(&self.torrent, twin) {
-                partial.write(&twin_chunk)?;
+                self.noted(partial.write(&twin_chunk))?;
                 stored.push(twin);
             }
         }
@@ -219,10 +219,22 @@ impl Holding {
         }
     }
 
+    /// What the disk has lost is no longer offered.
+    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Lost { chunks }) = &result {
+            tracing::warn!(torrent = %self.torrent.name(), %error);
+            let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
+            for chunk in chunks {
+                gains.held.remove(*chunk);
+            }
+        }
+        result
+    }
+
     /// Makes what was written durable. Blocks on the disk.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         match self.content() {
-            Stored::Partial(partial) => partial.sync(),
+            Stored::Partial(partial) => self.noted(partial.sync()),
             Stored::Complete(_) => Ok(()),
         }
     }
@@ -239,7 +251,7 @@ impl Holding {
     pub(crate) fn finish(&self) -> Result<PathBuf, StoreError> {
         match self.content() {
             Stored::Partial(partial) => {
-                let complete = Arc::new(partial.finish()?);
+                let complete = Arc::new(self.noted(partial.finish())?);
                 let path = complete.path().to_owned();
                 *self.content.write().unwrap_or_else(PoisonError::into_inner) = Stored::Complete(complete);
                 Ok(path)
@@ -252,7 +264,7 @@ impl Holding {
     pub(crate) fn finish_selection(&self, files: &BTreeSet<usize>) -> Result<PathBuf, StoreError> {
         match self.content() {
             Stored::Partial(partial) => {
-                let path = partial.finish_selection(files)?;
+                let path = self.noted(partial.finish_selection(files))?;
                 // What came of other files is gone from the disk.
                 self.gains.write().unwrap_or_else(PoisonError::into_inner).held = partial.have();
                 Ok(path)

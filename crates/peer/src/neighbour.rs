@@ -54,6 +54,8 @@ pub(crate) struct Neighbour {
     something: AtomicBool,
     /// It refused a request for several chunks: it does not know them.
     one_by_one: AtomicBool,
+    /// A cache between here and there gave wrong bytes.
+    past_caches: AtomicBool,
     /// Original programs serve one connection at a time: no second request before the first is answered.
     pub(crate) turn: Semaphore,
 }
@@ -72,6 +74,7 @@ impl Neighbour {
             complete: AtomicBool::new(false),
             something: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
+            past_caches: AtomicBool::new(false),
             turn: Semaphore::new(1),
         }
     }
@@ -89,6 +92,16 @@ impl Neighbour {
     /// It must be asked for one chunk at a time.
     pub(crate) fn takes_one_by_one(&self) {
         self.one_by_one.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests to it ask caches on the way to stand aside.
+    pub(crate) fn is_asked_past_caches(&self) -> bool {
+        self.past_caches.load(Ordering::Relaxed)
+    }
+
+    /// What comes from a cache on the way to it is not to be trusted.
+    pub(crate) fn ask_past_caches(&self) {
+        self.past_caches.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn holds_something(&self) -> bool {

@@ -39,6 +39,13 @@ pub struct Sources {
     pub local: u64,
 }
 
+impl Sources {
+    /// All bytes that came.
+    pub(crate) const fn sum(&self) -> u64 {
+        self.seed + self.peer + self.cache + self.local
+    }
+}
+
 /// A download that is verified, durable and in its final place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completed {

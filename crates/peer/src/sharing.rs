@@ -1,7 +1,6 @@
 //! One torrent in this process: from the first look at the disk, through the download, to seeding on.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,14 +8,14 @@ use std::time::Duration;
 use protocol::BaseUrl;
 use protocol::torrent::Torrent;
 use store::StoreError;
-use swarm::{Download, Order};
+use swarm::Order;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
-use crate::download::{Driver, Ending, INBOX, MOST_NEIGHBOURS, Setup, missing};
+use crate::download::{Driver, Ending, INBOX, Setup};
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::progress::{Completed, Meter, Progress};
@@ -166,18 +165,12 @@ impl Run {
             let known = peers.into_iter().map(|url| Sighting { url, peer: None, held: None }).collect();
             // The inbox is empty and has room: this does not wait.
             let _ = tell.send(Fact::Sighted(known)).await;
-            let torrent = holding.torrent();
-            let config = swarm::Config {
-                chunk_bytes: torrent.layout().chunk_size().get(),
-                order,
-                in_flight_bytes: IN_FLIGHT,
-                neighbours_most: MOST_NEIGHBOURS,
-                ..swarm::Config::default()
-            };
             let driver = Driver::new(Setup {
-                brain: Download::new(config, torrent.chunk_count(), missing(&holding), seed),
                 context,
-                holding: holding.clone(),
+                holding,
+                files,
+                order,
+                seed,
                 local: self.local,
                 inbox: (tell, inbox),
                 hurry: self.hurry.clone(),
@@ -186,7 +179,7 @@ impl Run {
                 stop,
             });
             match driver.run().await {
-                Ending::Whole => path = Some(finish(&holding, files).await?),
+                Ending::Whole(place) => path = Some(place),
                 Ending::Stopped => return Err(DownloadError::Stopped),
                 Ending::Disk(error) => return Err(DownloadError::Store(Arc::new(error))),
             }
@@ -195,19 +188,4 @@ impl Run {
         let Progress { sources, total, .. } = *self.progress.borrow();
         Ok(Completed { path: path.unwrap_or_default(), bytes: total, elapsed: began.elapsed(), sources })
     }
-}
-
-/// Bytes in flight of one download: ten chunks of 1 MiB fill 800 Mbit/s over 100 ms, and they are the largest share of
-/// a leecher's memory.
-const IN_FLIGHT: u64 = 10 << 20;
-
-/// Moves what is wanted to its final place; says where that is.
-async fn finish(holding: &Arc<Holding>, files: Option<BTreeSet<usize>>) -> Result<PathBuf, DownloadError> {
-    let holding = holding.clone();
-    let finishing = move || match files {
-        Some(files) => holding.finish_selection(&files),
-        None => holding.finish(),
-    };
-    let finished = tokio::task::spawn_blocking(finishing).await;
-    finished.map_err(|_| DownloadError::Stopped)?.map_err(|error| DownloadError::Store(Arc::new(error)))
 }

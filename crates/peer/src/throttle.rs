@@ -30,11 +30,16 @@ impl Throttle {
         Throttle { clock, bucket, rate }
     }
 
-    /// Bytes to send at a time. Under a limit less than usual: the bodies that share it must each move now and then, or
+    /// Bytes to send, or to count, at a time. Under a limit less than usual: the bodies that share it must each move now and then, or
     /// their receivers take them for stuck.
     pub(crate) fn slice(&self, usual: usize) -> usize {
         let least = usual.min(4 << 10);
         self.rate.map_or(usual, |rate| usize::try_from(rate / SHARE).unwrap_or(usual).clamp(least, usual))
+    }
+
+    /// Bytes a second; `None` is no limit.
+    pub(crate) const fn rate(&self) -> Option<u64> {
+        self.rate
     }
 
     pub(crate) fn is_off(&self) -> bool {

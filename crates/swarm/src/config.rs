@@ -70,7 +70,10 @@ pub struct Config {
     /// So many "I do not hold it" in a row count as one failure: a gain may be announced late or a chunk evicted, but
     /// one who claims everything and has nothing must not cost a round trip a chunk.
     pub misses_a_failure: u32,
-    /// Pause after the first failure of a neighbour or of the disk; it doubles with every further one.
+    /// So many "busy" in a row, without one success, count as one failure: a crowded seed is left to others for a
+    /// while, and places taken by those who never serve become free.
+    pub busies_a_failure: u32,
+    /// Pause after the first failure of a neighbour; it doubles with every further one.
     pub backoff_first: Duration,
     /// The longest such pause.
     pub backoff_last: Duration,
@@ -124,6 +127,7 @@ impl Default for Config {
             endgame_every: Duration::from_millis(250),
             failures_most: 3,
             misses_a_failure: 8,
+            busies_a_failure: 16,
             backoff_first: Duration::from_secs(1),
             backoff_last: Duration::from_secs(30),
             busy_least: Duration::from_millis(100),

@@ -25,6 +25,7 @@ use neighbour::Neighbour;
 
 /// Decides what to fetch from whom, for one torrent, until every wanted chunk is stored.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that have nothing to do with each other")]
 pub struct Download {
     config: Config,
     table: ChunkTable,
@@ -36,9 +37,8 @@ pub struct Download {
     blocked: BTreeSet<(Time, PeerKey)>,
     /// When the fetches in flight are to be looked at.
     look_at: Option<Time>,
-    /// The disk failed: no fetch before this.
-    disk_pause: Option<Time>,
-    disk_failures: u32,
+    /// The disk takes nothing: no fetch starts.
+    disk_fails: bool,
     /// The best measured rate of a neighbour, in bytes per second; refreshed when fetches are looked at.
     fastest: u64,
     /// Neighbours that may have got room, or something to be asked for, in this call.
@@ -62,11 +62,8 @@ pub enum Waiting {
         /// When.
         until: Time,
     },
-    /// Chunks could not be written; the next is fetched then.
-    Disk {
-        /// When.
-        until: Time,
-    },
+    /// The disk takes nothing.
+    Disk,
 }
 
 impl Download {
@@ -88,8 +85,7 @@ impl Download {
             finder: Finder::new(&config),
             blocked: BTreeSet::new(),
             look_at: None,
-            disk_pause: None,
-            disk_failures: 0,
+            disk_fails: false,
             fastest: 0,
             eager: Vec::new(),
             all_eager: false,
@@ -155,8 +151,8 @@ impl Download {
         if self.table.unstored() == 0 || self.fetches.flying() > 0 || self.table.storing() > 0 {
             return None;
         }
-        if let Some(until) = self.disk_pause {
-            return Some(Waiting::Disk { until });
+        if self.disk_fails {
+            return Some(Waiting::Disk);
         }
         if self.neighbours.is_empty() {
             return Some(Waiting::NoPeers);
@@ -179,7 +175,10 @@ impl Download {
             Event::BytesArrived { fetch, bytes } => self.bytes_arrived(now, fetch, bytes),
             Event::Arrived { fetch } => self.arrived(now, fetch),
             Event::ChunkStored { chunk } => self.chunk_stored(now, chunk, actions),
-            Event::StoreFailed { chunk } => self.store_failed(now, chunk),
+            Event::StoreFailed { chunk } => self.store_failed(chunk),
+            // Fetching on for a disk that is full would load the network for nothing.
+            Event::DiskFails => self.disk_fails = true,
+            Event::DiskWorks => self.disk_fails = false,
             Event::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, actions),
             Event::RangeWanted { first, last } => self.range_wanted(first, last),
             Event::Woke => {}

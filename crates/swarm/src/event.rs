@@ -54,6 +54,10 @@ pub enum Event {
         /// Which.
         chunk: ChunkIndex,
     },
+    /// The disk takes nothing for now: no fetch starts before [`Event::DiskWorks`]. What flies may land.
+    DiskFails,
+    /// The disk takes chunks again.
+    DiskWorks,
     /// A fetch came to nothing.
     FetchFailed {
         /// Which.

@@ -31,6 +31,9 @@ pub(super) struct Flights {
     planned: BTreeMap<PeerKey, (Arc<Neighbour>, Vec<Wanted>)>,
     /// The request that each fetch is part of. Bounded by the brain's limit of fetches in flight.
     requests: HashMap<FetchId, Arc<Request>>,
+    /// Fetches whose bytes are here and being verified and stored. Whatever becomes of their neighbour, the brain
+    /// hears how that ended, or their chunks would be "being stored" for ever.
+    landing: HashMap<FetchId, Arc<Request>>,
 }
 
 /// A request under way; cancelled when the last of its fetches is.
@@ -48,7 +51,14 @@ impl Drop for Request {
 
 impl Flights {
     pub(super) fn new(context: Arc<Context>, holding: Arc<Holding>, facts: mpsc::Sender<Fact>) -> Self {
-        Flights { context, holding, facts, planned: BTreeMap::new(), requests: HashMap::new() }
+        Flights {
+            context,
+            holding,
+            facts,
+            planned: BTreeMap::new(),
+            requests: HashMap::new(),
+            landing: HashMap::new(),
+        }
     }
 
     /// Notes a fetch for the next [`Flights::take_off`].
@@ -124,14 +134,23 @@ impl Flights {
         self.requests.retain(|_, request| request.peer != peer);
     }
 
+    /// The bytes of a fetch are here.
+    pub(super) fn arrived(&mut self, fetch: FetchId) {
+        if let Some(request) = self.requests.remove(&fetch) {
+            self.landing.insert(fetch, request);
+        }
+    }
+
     /// A fetch has ended by itself.
     pub(super) fn landed(&mut self, fetch: FetchId) {
         self.requests.remove(&fetch);
+        self.landing.remove(&fetch);
     }
 
     /// Ends everything under way.
     pub(super) fn clear(&mut self) {
         self.planned.clear();
         self.requests.clear();
+        self.landing.clear();
     }
 }

@@ -2,23 +2,27 @@
 //!
 //! Nothing here decides what to fetch or from whom; nothing in the brain knows of addresses, bytes or disks.
 
+mod brain;
+mod durability;
 mod flights;
 mod roster;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::{ChunkIndex, ChunkSet, Time};
+use protocol::ChunkIndex;
 use store::StoreError;
-use swarm::{Action, Download, Event, PeerKey, Waiting};
+use swarm::{Action, Download, Event, Order, PeerKey, Waiting};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::brain::{brain, first_wanted_twin};
+use self::durability::{Durability, Finish, News, Taken};
 use self::flights::Flights;
-pub(crate) use self::roster::MOST as MOST_NEIGHBOURS;
 use self::roster::Roster;
 use crate::context::Context;
 use crate::fact::{Fact, Source};
@@ -32,17 +36,17 @@ pub(crate) const INBOX: usize = 1024;
 const AT_ONCE: usize = 64;
 /// How often progress is published and durability considered.
 const TICK: Duration = Duration::from_millis(250);
-/// Written bytes are made durable at least this often …
-const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// … and as soon as there are so many.
-const SYNC_BYTES: u64 = 64 << 20;
 /// When the brain has nothing planned, it is woken this late: far, and bounded.
 const FAR: Duration = Duration::from_secs(3600);
 
+/// Chunks of a reader's range that are looked at for twins; fewer than the wishes that the brain remembers, so that
+/// the range itself is not forgotten.
+const READ_AHEAD: usize = 4;
+
 /// How a download ended.
 pub(crate) enum Ending {
-    /// Everything wanted is stored (and not yet moved to its final place).
-    Whole,
+    /// Everything wanted is durable in its final place, there.
+    Whole(PathBuf),
     /// The process stops; what is stored is durable.
     Stopped,
     /// The disk refused.
@@ -53,7 +57,10 @@ pub(crate) enum Ending {
 pub(crate) struct Setup {
     pub(crate) context: Arc<Context>,
     pub(crate) holding: Arc<Holding>,
-    pub(crate) brain: Download,
+    /// Only these files; `None` is all of them.
+    pub(crate) files: Option<BTreeSet<usize>>,
+    pub(crate) order: Order,
+    pub(crate) seed: u64,
     /// Bytes that were there at the start.
     pub(crate) local: u64,
     pub(crate) inbox: (mpsc::Sender<Fact>, mpsc::Receiver<Fact>),
@@ -66,6 +73,9 @@ pub(crate) struct Setup {
 pub(crate) struct Driver {
     context: Arc<Context>,
     holding: Arc<Holding>,
+    files: Option<BTreeSet<usize>>,
+    order: Order,
+    seed: u64,
     brain: Download,
     roster: Roster,
     flights: Flights,
@@ -76,26 +86,31 @@ pub(crate) struct Driver {
     sources: Sources,
     down: Meter,
     up: Meter,
-    syncing: Option<JoinHandle<Result<(), StoreError>>>,
-    synced_at: Time,
+    durability: Durability,
+    /// Bytes that came and that the disk lost again.
+    lost: u64,
     stop: CancellationToken,
 }
 
 impl Driver {
     pub(crate) fn new(setup: Setup) -> Self {
-        let Setup { context, holding, brain, local, inbox: (tell, facts), hurry, troubles, progress, stop } =
+        let Setup { context, holding, files, order, seed, local, inbox, hurry, troubles, progress, stop } =
             setup;
+        let (tell, facts) = inbox;
         Driver {
             roster: Roster::new(context.clone(), holding.clone(), tell.clone()),
             flights: Flights::new(context.clone(), holding.clone(), tell.clone()),
-            synced_at: context.clock.now(),
+            durability: Durability::new(context.clock, holding.clone()),
+            brain: brain(&context, &holding, order, seed),
             sources: Sources { local, ..Sources::default() },
             down: Meter::default(),
             up: Meter::default(),
-            syncing: None,
+            lost: 0,
             context,
             holding,
-            brain,
+            files,
+            order,
+            seed,
             facts,
             hurry,
             troubles,
@@ -104,20 +119,17 @@ impl Driver {
         }
     }
 
-    /// Runs until everything wanted is stored, the process stops, or the disk refuses. What is stored by then is
-    /// durable unless the disk refused.
+    /// Runs until everything wanted has its final place, the process stops, or the disk refuses. What is stored by
+    /// then is durable unless the disk refused.
     pub(crate) async fn run(mut self) -> Ending {
         let ending = self.drive().await;
         self.roster.clear();
         self.flights.clear();
-        if let Some(syncing) = self.syncing.take() {
-            let _ = syncing.await;
-        }
-        let holding = self.holding.clone();
-        let synced = tokio::task::spawn_blocking(move || holding.sync()).await;
+        let settled = self.durability.settle().await;
         self.publish();
-        match (ending, synced) {
-            (Ending::Whole | Ending::Stopped, Ok(Err(error))) => Ending::Disk(error),
+        match (ending, settled) {
+            // What was lost is fetched by the next start.
+            (Ending::Stopped, Err(error)) if !matches!(error, StoreError::Lost { .. }) => Ending::Disk(error),
             (ending, _) => ending,
         }
     }
@@ -129,8 +141,10 @@ impl Driver {
         let stop = self.stop.clone();
         self.tell_brain(Event::Woke, &mut actions);
         loop {
-            if self.perform(&mut actions) {
-                return Ending::Whole;
+            if self.perform(&mut actions)
+                && let Some(ending) = self.finish(&mut actions).await
+            {
+                return ending;
             }
             let wake = self
                 .brain
@@ -147,13 +161,14 @@ impl Driver {
                 Ok(()) = wishes.changed() => {
                     let wish = *wishes.borrow_and_update();
                     if let Some((first, last)) = wish {
-                        self.tell_brain(Event::RangeWanted { first, last }, &mut actions);
+                        self.wish(first, last, &mut actions);
                     }
                 }
                 _ = tick.tick() => {
                     self.publish();
-                    if let Err(error) = self.sync_if_due().await {
-                        return Ending::Disk(error);
+                    match self.durability.look().await {
+                        Ok(news) => self.heard(news, &mut actions),
+                        Err(error) => return Ending::Disk(error),
                     }
                 }
             }
@@ -191,7 +206,10 @@ impl Driver {
                 self.tell_brain(Event::PeerLost { peer }, actions);
             }
             Fact::Bytes { fetch, bytes } => self.tell_brain(Event::BytesArrived { fetch, bytes }, actions),
-            Fact::Arrived { fetch } => self.tell_brain(Event::Arrived { fetch }, actions),
+            Fact::Arrived { fetch } => {
+                self.flights.arrived(fetch);
+                self.tell_brain(Event::Arrived { fetch }, actions);
+            }
             Fact::Failed { fetch, failure } => {
                 self.flights.landed(fetch);
                 self.tell_brain(Event::FetchFailed { fetch, failure }, actions);
@@ -200,23 +218,42 @@ impl Driver {
                 self.flights.landed(fetch);
                 self.stored(chunk, bytes, source, actions);
             }
-            Fact::StoreFailed { fetch, chunk, error } => {
+            Fact::StoreFailed { fetch, chunk, source, error } => {
                 self.flights.landed(fetch);
-                self.tell_brain(Event::StoreFailed { chunk }, actions);
-                return Err(error);
+                self.tell_brain(Event::StoreFailed { chunk: chunk.index() }, actions);
+                let news = self.durability.refused(chunk, source, error)?;
+                self.heard(Some(news), actions);
             }
         }
         Ok(())
     }
 
     fn stored(&mut self, chunk: ChunkIndex, bytes: u64, source: Source, actions: &mut Vec<Action>) {
+        self.count(bytes, source);
+        self.tell_brain(Event::ChunkStored { chunk }, actions);
+    }
+
+    fn count(&mut self, bytes: u64, source: Source) {
         self.holding.downloaded.fetch_add(bytes, Ordering::Relaxed);
         match source {
             Source::Seed => self.sources.seed += bytes,
             Source::Peer => self.sources.peer += bytes,
             Source::Cache => self.sources.cache += bytes,
         }
-        self.tell_brain(Event::ChunkStored { chunk }, actions);
+    }
+
+    /// Somebody reads from `first` to `last`. Of equal chunks the brain knows only the first wanted one, so a wish for
+    /// another is told as a wish for that.
+    fn wish(&mut self, first: ChunkIndex, last: ChunkIndex, actions: &mut Vec<Action>) {
+        self.tell_brain(Event::RangeWanted { first, last }, actions);
+        let ahead = (first.get()..=last.get()).take(READ_AHEAD).map(ChunkIndex::new);
+        let twins = ahead.filter(|chunk| !self.holding.holds(*chunk)).filter_map(|chunk| {
+            let twin = first_wanted_twin(&self.holding, chunk);
+            (twin != chunk).then_some(twin)
+        });
+        for twin in twins.collect::<BTreeSet<_>>() {
+            self.tell_brain(Event::RangeWanted { first: twin, last: twin }, actions);
+        }
     }
 
     fn tell_brain(&mut self, event: Event, actions: &mut Vec<Action>) {
@@ -248,33 +285,88 @@ impl Driver {
         finished
     }
 
-    async fn sync_if_due(&mut self) -> Result<(), StoreError> {
-        if let Some(syncing) = self.syncing.take_if(|syncing| syncing.is_finished()) {
-            // A cancelled one means that the runtime ends; the last sync follows anyway.
-            syncing.await.unwrap_or(Ok(()))?;
+    /// Tells the brain what is new about the disk.
+    fn heard(&mut self, news: Option<News>, actions: &mut Vec<Action>) {
+        match news {
+            None => {}
+            Some(News::Full) => self.tell_brain(Event::DiskFails, actions),
+            Some(News::RoomAgain(taken)) => {
+                if let Some(Taken { chunk, bytes, source }) = taken {
+                    self.stored(chunk, bytes, source, actions);
+                }
+                self.tell_brain(Event::DiskWorks, actions);
+            }
+            Some(News::Lost) => self.start_over(actions),
         }
-        let now = self.context.clock.now();
-        let unsynced = self.holding.unsynced_bytes();
-        let due = unsynced > SYNC_BYTES || (unsynced > 0 && now.since(self.synced_at) >= SYNC_EVERY);
-        if due && self.syncing.is_none() {
-            self.synced_at = now;
-            let holding = self.holding.clone();
-            self.syncing = Some(tokio::task::spawn_blocking(move || holding.sync()));
+    }
+
+    /// Moves everything to its final place, with patience for a full disk. `None`: there is more to fetch.
+    async fn finish(&mut self, actions: &mut Vec<Action>) -> Option<Ending> {
+        let stop = self.stop.clone();
+        loop {
+            match self.durability.finish(self.files.clone()).await {
+                None => return Some(Ending::Stopped),
+                Some(Err(error)) => return Some(Ending::Disk(error)),
+                Some(Ok(Finish::Done(path))) => return Some(Ending::Whole(path)),
+                Some(Ok(Finish::NotYet(News::Lost))) => {
+                    self.start_over(actions);
+                    return None;
+                }
+                Some(Ok(Finish::NotYet(_))) => {
+                    self.publish();
+                    stop.run_until_cancelled(self.durability.next_try()).await;
+                    if stop.is_cancelled() {
+                        return Some(Ending::Stopped);
+                    }
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// Chunks are missing again that the brain takes for stored, and it keeps no note of who holds those: another
+    /// brain goes on from what is here.
+    fn start_over(&mut self, actions: &mut Vec<Action>) {
+        self.flights.clear();
+        actions.clear();
+        let mut sightings = Vec::new();
+        // What waits here is about fetches and neighbours that the new brain does not know.
+        while let Ok(fact) = self.facts.try_recv() {
+            match fact {
+                Fact::Sighted(more) => sightings.extend(more),
+                Fact::Stored { bytes, source, .. } => self.count(bytes, source),
+                _ => {}
+            }
+        }
+        let (held, wanted) = (self.holding.held().0, self.holding.wanted());
+        let torrent = self.holding.torrent();
+        let here: u64 = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
+        self.lost = self.sources.sum().saturating_sub(here);
+        self.brain = brain(&self.context, &self.holding, self.order, self.seed);
+        self.roster.start_over();
+        for event in
+            sightings.into_iter().flat_map(|sighting| self.roster.sighted(sighting)).collect::<Vec<_>>()
+        {
+            self.tell_brain(event, actions);
+        }
+        if self.durability.trouble().is_some() {
+            self.tell_brain(Event::DiskFails, actions);
+        }
+        self.hurry.ask();
+        self.tell_brain(Event::Woke, actions);
     }
 
     fn publish(&mut self) {
         let now = self.context.clock.now();
         let uploaded = self.holding.uploaded.load(Ordering::Relaxed);
-        let Sources { seed, peer, cache, local } = self.sources;
+        let received = self.sources.sum() - self.sources.local;
         let total = self.progress.borrow().total;
-        let waiting = self.brain.waiting_reason().map(|reason| self.explain(reason));
+        let full = self.durability.trouble().map(str::to_owned);
+        let waiting = full.or_else(|| self.brain.waiting_reason().map(|reason| self.explain(reason)));
         self.progress.send_replace(Progress {
-            bytes: seed + peer + cache + local,
+            bytes: self.sources.sum().saturating_sub(self.lost),
             total,
             peers: u32::try_from(self.brain.neighbours()).unwrap_or(u32::MAX),
-            down_bytes_per_s: self.down.look(now, seed + peer + cache),
+            down_bytes_per_s: self.down.look(now, received),
             up_bytes_per_s: self.up.look(now, uploaded),
             uploaded,
             sources: self.sources,
@@ -290,27 +382,10 @@ impl Driver {
             Waiting::BackingOff { .. } => {
                 "those who hold the missing chunks are busy or failing; asking again".to_owned()
             }
-            Waiting::Disk { .. } => "the disk refused; trying again".to_owned(),
+            Waiting::Disk => "the disk is full".to_owned(),
         };
         self.troubles.line().map_or(waiting.clone(), |trouble| format!("{waiting} ({trouble})"))
     }
-}
-
-/// The chunks that the brain is to bring: of those wanted and missing, one for each set of twins.
-pub(crate) fn missing(holding: &Holding) -> ChunkSet {
-    let torrent = holding.torrent();
-    let held = holding.held().0;
-    let mut missing = ChunkSet::empty(torrent.chunk_count());
-    for chunk in holding.wanted().difference(&held) {
-        missing.insert(first_wanted_twin(holding, chunk));
-    }
-    missing
-}
-
-/// The chunk that stands for all its wanted twins.
-fn first_wanted_twin(holding: &Holding, chunk: ChunkIndex) -> ChunkIndex {
-    let mut twins = holding.torrent().twins(chunk);
-    twins.find(|twin| holding.wanted().contains(*twin)).unwrap_or(chunk)
 }
 
 /// Keys for neighbours: never used twice in a download.

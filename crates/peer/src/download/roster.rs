@@ -1,6 +1,6 @@
 //! The neighbours of a download: who is one, who may not be again, and the task that follows each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ const MOST_REMEMBERED: usize = 4096;
 /// A neighbour that was lost or kept failing is left alone this long; twice as long each time, up to the last.
 const LEFT_ALONE_FIRST: Duration = Duration::from_secs(2);
 const LEFT_ALONE_LAST: Duration = Duration::from_secs(60);
+/// Departed neighbours whose address is remembered: as many as there can be neighbours.
+const MOST_DEPARTED: usize = MOST;
 /// With fewer neighbours than this, each new one is asked at once whom it knows.
 const LONELY: usize = 8;
 /// Neighbours asked at a time whom they know.
@@ -42,6 +44,8 @@ pub(super) struct Roster {
     banned: BTreeSet<BaseUrl>,
     /// Until when those are left alone that were lost or failed, and for how long the next time.
     left_alone: BTreeMap<BaseUrl, (Time, Duration)>,
+    /// Those lost last: what they sent may still turn out to be wrong.
+    departed: VecDeque<(PeerKey, BaseUrl)>,
     /// Whose turn it is to be asked whom they know.
     next_asked: PeerKey,
 }
@@ -66,6 +70,7 @@ impl Roster {
             by_url: BTreeMap::new(),
             banned: BTreeSet::new(),
             left_alone: BTreeMap::new(),
+            departed: VecDeque::new(),
             next_asked: PeerKey::new(0),
         }
     }
@@ -164,12 +169,19 @@ impl Roster {
             member.follower.abort();
             self.by_url.remove(&member.neighbour.url);
             self.leave_alone(member.neighbour.url.clone());
+            if self.departed.len() >= MOST_DEPARTED {
+                self.departed.pop_front();
+            }
+            self.departed.push_back((peer, member.neighbour.url.clone()));
         }
     }
 
     /// A neighbour the brain wants nothing more to do with.
     pub(super) fn ban(&mut self, peer: PeerKey, reason: DropReason) {
-        let Some(url) = self.get(peer).map(|neighbour| neighbour.url.clone()) else { return };
+        let present = self.get(peer).map(|neighbour| neighbour.url.clone());
+        // One that hung up before its last chunk was verified is no better for it.
+        let departed = || self.departed.iter().find(|(key, _)| *key == peer).map(|(_, url)| url.clone());
+        let Some(url) = present.or_else(departed) else { return };
         self.holding.acquaintances.lost(&url);
         // Failing may pass, so that one is only left alone for a while; wrong bytes do not.
         if reason == DropReason::WrongBytes {
@@ -203,6 +215,15 @@ impl Roster {
     fn ask(&self, neighbour: Arc<Neighbour>) {
         let (context, holding, facts) = (self.context.clone(), self.holding.clone(), self.facts.clone());
         tokio::spawn(peer_exchange::ask(context, holding, neighbour, facts));
+    }
+
+    /// Meets everybody anew, for a brain that knows nobody.
+    pub(super) fn start_over(&mut self) {
+        let urls: Vec<BaseUrl> = self.by_url.keys().cloned().collect();
+        self.clear();
+        for url in urls {
+            self.take_in(url, None);
+        }
     }
 
     /// Ends every follower.

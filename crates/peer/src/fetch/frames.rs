@@ -27,7 +27,7 @@ impl Fetcher {
             Ok(Asked::OneByOne) => {
                 self.neighbour.takes_one_by_one();
                 for one in wanted {
-                    self.single(*one, false).await;
+                    self.single(*one).await;
                 }
                 return;
             }

@@ -62,10 +62,12 @@ impl Download {
                 }
             }
             Failure::Busy { retry_after } => {
-                if let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) {
-                    let pause = neighbour.score.busy(retry_after, neighbour.flying, &self.config);
-                    self.block(now, fetch.peer, pause);
+                let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) else { return };
+                let (pause, failure) = neighbour.score.busy(retry_after, neighbour.flying, &self.config);
+                if failure {
+                    self.blame(now, fetch.peer, fetch.started, actions);
                 }
+                self.block(now, fetch.peer, pause);
             }
             Failure::Transport => self.blame(now, fetch.peer, fetch.started, actions),
             Failure::WrongBytes => self.drop_neighbour(now, fetch.peer, DropReason::WrongBytes, actions),
@@ -91,8 +93,6 @@ impl Download {
         }
         self.table.turn(chunk, State::Stored);
         self.picker.fulfil(|chunk| self.table.state(ChunkIndex::new(chunk)) == State::Stored);
-        self.disk_failures = 0;
-        self.disk_pause = None;
         if !self.stored_any && self.table.unstored() > 0 {
             actions.push(Action::Announce);
         }
@@ -103,7 +103,7 @@ impl Download {
         }
     }
 
-    pub(super) fn store_failed(&mut self, now: Time, chunk: ChunkIndex) {
+    pub(super) fn store_failed(&mut self, chunk: ChunkIndex) {
         if chunk.get() >= self.table.total() || self.table.state(chunk) == State::Stored {
             return;
         }
@@ -113,13 +113,6 @@ impl Download {
             }
         }
         self.settle(chunk);
-        // Fetching on at full speed for a disk that is full would load the network for nothing. Chunks that fail
-        // during a pause belong to the same misfortune.
-        if self.disk_pause.is_some() {
-            return;
-        }
-        self.disk_failures = self.disk_failures.saturating_add(1);
-        self.disk_pause = Some(now + self.config.backoff(self.disk_failures));
     }
 
     /// Forgets a fetch; the caller settles its chunk.

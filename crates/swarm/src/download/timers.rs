@@ -20,9 +20,6 @@ impl Download {
             self.blocked.pop_first();
             self.eager.push(peer);
         }
-        if self.disk_pause.is_some_and(|until| until <= now) {
-            self.disk_pause = None;
-        }
         if self.look_at.is_some_and(|at| at <= now) {
             self.look(now, actions);
         }
@@ -40,7 +37,7 @@ impl Download {
             self.look_by(now + self.config.endgame_every);
         }
         let pause_ends = self.blocked.first().map(|&(until, _)| until);
-        let due = [self.look_at, self.disk_pause, pause_ends, self.finder.wake_at()];
+        let due = [self.look_at, pause_ends, self.finder.wake_at()];
         self.wake = due.into_iter().flatten().min().map(|at| at.max(now + NAP_LEAST));
     }
 

@@ -99,6 +99,24 @@ fn a_busy_neighbour_is_left_alone_as_long_as_it_asked() {
 }
 
 #[test]
+fn one_who_is_always_busy_gives_up_its_place_to_those_who_serve() {
+    let mut world = World::new(64 * KIB, 400);
+    world.seed(1, Manner::Busy(u32::MAX, millis(100)));
+    world.seed(2, Manner::Serves(MIB / 4));
+    world.run_to_the_end(seconds(300));
+    assert_eq!(world.dropped.get(&1), Some(&DropReason::Failing));
+    assert!(!world.dropped.contains_key(&2));
+}
+
+#[test]
+fn the_only_holder_is_never_too_busy() {
+    let mut world = World::new(64 * KIB, 10);
+    world.seed(1, Manner::Busy(200, millis(100)));
+    world.run_to_the_end(seconds(300));
+    assert!(world.dropped.is_empty());
+}
+
+#[test]
 fn no_limit_of_zero_makes_the_shell_spin() {
     let zero = millis(0);
     let pauses = Config { busy_least: zero, backoff_first: zero, find_first: zero, ..Config::default() };
@@ -159,33 +177,26 @@ fn events_about_what_the_brain_has_forgotten_change_nothing() {
 }
 
 #[test]
-fn a_full_disk_slows_the_fetching_down_and_blames_nobody() {
+fn nothing_is_fetched_for_a_full_disk_and_nobody_is_blamed() {
     let config = Config { in_flight_most: 2, ..Config::default() };
     let mut world = World::with(config, 100);
     world.seed(1, Manner::Mute);
-    let mut pauses = Vec::new();
-    for _ in 0..4 {
-        for Asked { fetch, chunk, .. } in world.open_of(1) {
-            world.tell(Event::Arrived { fetch });
-            world.fail_to_store(fetch, chunk);
-        }
-        assert!(matches!(world.brain.waiting_reason(), Some(Waiting::Disk { .. })));
-        pauses.push(world.run_until(seconds(60), |world| !world.open_of(1).is_empty()).as_secs());
+    let asked = world.asked.len();
+    world.tell(Event::DiskFails);
+    for Asked { fetch, chunk, .. } in world.open_of(1) {
+        world.tell(Event::Arrived { fetch });
+        world.fail_to_store(fetch, chunk);
     }
-    assert_eq!(pauses, [1, 2, 4, 8]);
+    assert_eq!(world.brain.waiting_reason(), Some(Waiting::Disk));
+    world.pass(seconds(3600));
+    assert_eq!(world.asked.len(), asked, "not a byte for nothing");
     assert!(world.dropped.is_empty());
 
-    let [lands, other] = world.open_of(1)[..] else { panic!("two fetches") };
-    world.tell(Event::Arrived { fetch: lands.fetch });
-    world.fail_to_store(lands.fetch, lands.chunk);
-    let actions = world.tell(Event::ChunkStored { chunk: ChunkIndex::new(other.chunk) });
-    assert!(actions.iter().any(|action| matches!(action, Action::Fetch { .. })), "the disk works again");
-    let Asked { fetch, chunk, .. } = world.open_of(1)[0];
-    world.tell(Event::Arrived { fetch });
-    let asked = world.asked.len();
-    world.fail_to_store(fetch, chunk);
-    let pause = world.run_until(seconds(60), |world| world.asked.len() > asked);
-    assert_eq!(pause.as_secs(), 1, "and the next failure is a first one");
+    // The shell kept one of them, and now the disk has taken it.
+    let actions = world.tell(Event::ChunkStored { chunk: ChunkIndex::new(world.asked[0].chunk) });
+    assert_eq!(actions.iter().filter(|action| matches!(action, Action::Fetch { .. })).count(), 0);
+    let actions = world.tell(Event::DiskWorks);
+    assert_eq!(actions.iter().filter(|action| matches!(action, Action::Fetch { .. })).count(), 2);
 }
 
 #[test]

@@ -23,6 +23,7 @@ enum Step {
     Stored(usize),
     StoredLocally(u32),
     StoreFailed(u32),
+    Disk(bool),
     Failed(usize, u8),
     Stale(u64),
     Wanted(u32, u32),
@@ -44,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => nth.clone().prop_map(Step::Stored),
         1 => chunk.clone().prop_map(Step::StoredLocally),
         1 => chunk.clone().prop_map(Step::StoreFailed),
+        1 => any::<bool>().prop_map(Step::Disk),
         5 => (nth, 0u8..12).prop_map(|(fetch, how)| Step::Failed(fetch, how)),
         1 => (0u64..200).prop_map(Step::Stale),
         1 => (chunk.clone(), chunk).prop_map(|(a, b)| Step::Wanted(a, b)),
@@ -71,6 +73,7 @@ struct Model {
     stored: BTreeSet<u32>,
     gone: BTreeSet<u32>,
     finishes: usize,
+    disk_fails: bool,
 }
 
 impl Model {
@@ -86,6 +89,7 @@ impl Model {
             stored: BTreeSet::new(),
             gone: BTreeSet::new(),
             finishes: 0,
+            disk_fails: false,
         }
     }
 
@@ -114,6 +118,7 @@ impl Model {
             Action::Fetch { fetch, peer, chunk } => {
                 let (peer, chunk) = (peer.get(), chunk.get());
                 assert!(!self.stored.contains(&chunk), "chunk {chunk} is stored");
+                assert!(!self.disk_fails, "the disk would not take {chunk}");
                 let held = self.held.get(&peer).expect("a neighbour is asked");
                 assert!(held.contains(&chunk), "{peer} does not hold {chunk}");
                 let copies: Vec<&Open> = self.open.values().filter(|open| open.chunk == chunk).collect();
@@ -239,6 +244,10 @@ impl Model {
                 self.open.retain(|_, open| open.chunk != chunk || !open.landed);
                 self.tell(Event::StoreFailed { chunk: ChunkIndex::new(chunk) });
             }
+            Step::Disk(works) => {
+                self.disk_fails = !works;
+                self.tell(if works { Event::DiskWorks } else { Event::DiskFails });
+            }
             Step::Failed(nth, how) => {
                 let retry_after = Duration::from_millis(u64::from(how) * 300);
                 let (landed, failure) = match how {
@@ -281,6 +290,7 @@ impl Model {
 
     /// Faults end: a seed comes that serves; everything under way is settled in the order of asking.
     fn finish(&mut self) {
+        self.take(Step::Disk(true));
         if self.held.len() == self.config.neighbours_most {
             self.take(Step::Lost(0));
         }
