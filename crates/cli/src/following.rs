@@ -74,7 +74,7 @@ pub(crate) async fn until_complete(
     }
 }
 
-/// Shows the uploads, on a terminal only, until `done` says so; looked at twice a second.
+/// Shows the uploads until `done` says so; looked at twice a second, and an event only where something moved.
 pub(crate) async fn while_seeding(
     output: &Output,
     sharings: &[Sharing],
@@ -82,12 +82,17 @@ pub(crate) async fn while_seeding(
 ) {
     let line = ProgressLine::new(output);
     let mut ticks = ticks();
+    let mut told = None;
     loop {
         let totals = totals(sharings);
         if done(&totals) {
             return;
         }
         line.show(progress_line::seeding(&totals));
+        if told.as_ref().is_some_and(|told| *told != totals) {
+            output.event(&totals.event());
+        }
+        told = Some(totals);
         ticks.tick().await;
     }
 }

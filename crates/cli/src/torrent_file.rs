@@ -34,19 +34,23 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes one; an older torrent.json of this name is replaced, any other file is left alone.
-pub(crate) fn write(path: &Path, torrent: &Torrent) -> Result<(), Failure> {
-    let shown = path.display();
+/// Refuses a place where another file than an older torrent.json is.
+pub(crate) fn check_place(path: &Path) -> Result<(), Failure> {
     match read_bytes(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Ok(bytes) if bytes.is_empty() || Torrent::from_json(&bytes).is_ok() => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(bytes) if bytes.is_empty() || Torrent::from_json(&bytes).is_ok() => Ok(()),
         _ => {
-            let cause = format!("'{shown}' exists and is no torrent.json");
-            return Err(Failure::in_the_way(cause, "choose another name with -o; it was not touched"));
+            let cause = format!("'{}' exists and is no torrent.json", path.display());
+            Err(Failure::in_the_way(cause, "choose another name with -o; it was not touched"))
         }
     }
+}
+
+/// Writes one; an older torrent.json of this name is replaced, any other file is left alone.
+pub(crate) fn write(path: &Path, torrent: &Torrent) -> Result<(), Failure> {
+    check_place(path)?;
     replace(path, &torrent.to_json()).map_err(|error| {
-        Failure::disk(format!("cannot write '{shown}': {error}"), "name a writable place with -o")
+        Failure::disk(format!("cannot write '{}': {error}", path.display()), "name a writable place with -o")
     })
 }
 

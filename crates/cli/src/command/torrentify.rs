@@ -41,6 +41,8 @@ fn chunk_size(text: &str) -> Result<ChunkSize, Box<dyn std::error::Error + Send 
 impl Torrentify {
     pub(super) fn run(self, output: &Output) -> Result<ExitCode, Failure> {
         refuse_to_write_into_the_content(&self.path, &self.output)?;
+        // Before hours of hashing, and again when it is written.
+        torrent_file::check_place(&self.output)?;
         let (torrent, _) =
             hashing::torrentify(output, &self.path, self.hash, self.chunk_size, self.tracker.clone())?;
         torrent_file::write(&self.output, &torrent)?;
