@@ -75,7 +75,7 @@ pub(crate) struct Network {
     /// Receive at most so much
     #[arg(long, value_name = "RATE")]
     pub(crate) limit_down: Option<Rate>,
-    /// Metrics server, "" for none [default: as the tracker says]. Accepted for the server to come, no effect now
+    /// Metrics server, "" for none [default: as the tracker says, else http://localhost:8080]
     #[arg(long, value_name = "URL")]
     pub(crate) metrics: Option<MetricsFlag>,
     /// UDP port of the DHT. Accepted for the DHT to come, no effect now

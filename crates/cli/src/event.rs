@@ -15,6 +15,8 @@ pub(crate) enum Role {
     Tracker,
     /// A peer (the described protocol's word).
     Client,
+    /// The metrics server and its page.
+    MetricServer,
     /// A reverse proxy of the stress test.
     Proxy,
 }
@@ -52,6 +54,13 @@ pub(crate) enum Event<'a> {
         down_bytes_per_s: u64,
         /// Sent lately.
         up_bytes_per_s: u64,
+    },
+    /// A download moves no further for now; it goes on by itself when the reason passes.
+    Waiting {
+        /// The torrent's name.
+        name: &'a str,
+        /// What it waits for, and what would help.
+        reason: &'a str,
     },
     /// One torrent is verified and durable in its final place.
     Complete {

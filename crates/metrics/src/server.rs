@@ -76,6 +76,10 @@ impl MetricsServer {
 
     /// Answers on `listener` until `stop`; then the state is written a last time.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), StateError> {
+        if let Some(address) = listener.local_addr().ok().filter(|address| !address.ip().is_loopback()) {
+            // Threat A28: nobody shall open it without knowing.
+            tracing::warn!("the page on {address} is open to everybody who reaches it: it has no password");
+        }
         let live = tokio::spawn(live::run(self.clone(), stop.clone()));
         let saving = tokio::spawn(self.clone().save_now_and_then(stop.clone()));
         listen::listen(listener, self.router(), self.0.config.listen, stop).await;

@@ -4,6 +4,7 @@ mod client;
 mod completions;
 mod get;
 mod man;
+mod metric_server;
 mod share;
 mod stress_proxy;
 mod stress_test;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Torrentify(torrentify::Torrentify),
     Verify(verify::Verify),
     Tracker(tracker::Tracker),
+    MetricServer(metric_server::MetricServer),
     Client(client::Client),
     StressTest(stress_test::StressTest),
     #[command(hide = true)]
@@ -51,6 +53,7 @@ impl Command {
             Command::Share(command) => on_runtime(command.run(global, output)),
             Command::Get(command) => on_runtime(command.run(global, output)),
             Command::Tracker(command) => on_runtime(command.run(global, output)),
+            Command::MetricServer(command) => on_runtime(command.run(global, output)),
             Command::Client(command) => on_runtime(command.run(global, output)),
             Command::StressTest(command) => on_runtime(command.run(global, output)),
             Command::StressProxy(command) => on_runtime(command.run(global, output)),

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ::tracker::{PublishRefusal, Tracker, TrackerConfig};
 use clap::Args;
-use peer::{Completed, Content, Job, Order, Peer};
+use peer::{Completed, Content, Job, MetricsTo, Order, Peer};
 use protocol::torrent::Shape;
 use protocol::{BaseUrl, HashAlgorithm, Link, Torrent};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::metric_server::{self, Page};
 use super::tracker::{listen, start};
 use crate::args::{Global, Network};
 use crate::event::Event;
@@ -25,6 +26,8 @@ use crate::{addresses, following, hashing};
 
 /// The tracker's port unless another is given: the described programs' default.
 const DEFAULT_PORT: u16 = 5000;
+/// Likewise the page's.
+const DEFAULT_PAGE_PORT: u16 = protocol::api::metrics::DEFAULT_PORT;
 
 /// Make a file or folder available: prints the link, and how to fetch it
 #[derive(Debug, Args)]
@@ -37,11 +40,11 @@ pub(crate) struct Share {
     /// The peer's port; 0 for any that is free
     #[arg(long, value_name = "N", default_value_t = 0)]
     peer_port: u16,
-    /// The page's port. Accepted for the page to come, no effect now
-    #[arg(long, value_name = "N", default_value_t = 8080)]
-    page_port: u16,
-    /// The page's address. Accepted for the page to come, no effect now
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    /// The page's port [default: 8080, or any if that is taken]
+    #[arg(long, value_name = "N")]
+    page_port: Option<u16>,
+    /// The page's address; on another than this machine's own everybody who reaches it can look and report
+    #[arg(long, value_name = "ADDR", default_value_t = metric_server::LOOPBACK)]
     page_bind: IpAddr,
     #[command(flatten)]
     network: Network,
@@ -54,23 +57,27 @@ impl Share {
         let described = self.describe(output, url.clone());
         let (torrent, content) = or_interrupted(&stop, described).await??;
 
+        let page = self.page().await?;
         let source = addresses::source_address(global.bind);
         let tracker = Tracker::new(TrackerConfig {
             // What the link names is us, whatever our own addresses are.
             advertise: self.network.advertise.as_ref().map(|_| url.clone()),
+            metrics: Some(self.metrics_url(&page)),
             source,
             seed: rand::random(),
             ..TrackerConfig::default()
         });
         tracker.publish(Torrent::clone(&torrent)).map_err(cannot_publish)?;
-        // Ends after the peer has left it.
-        let tracker_stop = CancellationToken::new();
-        let serving = start(output, tracker, listener, &url, tracker_stop.clone());
+        // They end after the peer has left the one and told the other.
+        let servers_stop = CancellationToken::new();
+        let serving = start(output, tracker, listener, &url, servers_stop.clone());
+        let showing = page.start(output, servers_stop.clone());
         let peer = swarm_member::start(output, global, &self.network, self.peer_port).await?;
         let shared = self.share(output, &peer, torrent, content, url, &stop).await;
         swarm_member::stop(output, &peer).await;
-        tracker_stop.cancel();
+        servers_stop.cancel();
         serving.await.map_err(Failure::failed)??;
+        showing.await.map_err(Failure::failed)??;
         shared
     }
 
@@ -83,6 +90,26 @@ impl Share {
                 Ok(listening) => Ok(listening),
                 Err(_) => listen(global, advertise, 0).await,
             },
+        }
+    }
+
+    /// The page's port, taken like the tracker's.
+    async fn page(&self) -> Result<Page, Failure> {
+        let listen = |port| Page::listen(self.page_bind, port, self.network.advertise.as_ref(), None);
+        match self.page_port {
+            Some(port) => listen(port).await,
+            None => match listen(DEFAULT_PAGE_PORT).await {
+                Ok(page) => Ok(page),
+                Err(_) => listen(0).await,
+            },
+        }
+    }
+
+    /// Where this tracker's peers report: to our page, or where our own peer was told to.
+    fn metrics_url(&self, page: &Page) -> BaseUrl {
+        match self.network.metrics_to() {
+            MetricsTo::Url(url) => url,
+            MetricsTo::Learn | MetricsTo::Off => page.url().clone(),
         }
     }
 
