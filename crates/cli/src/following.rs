@@ -66,7 +66,9 @@ pub(crate) async fn until_complete(
                 line.show(progress_line::downloading(&totals));
                 for (sharing, wait) in sharings.iter().zip(&mut waits) {
                     if let Some(reason) = wait.look(sharing.progress().borrow().waiting.as_deref()) {
-                        output.remark(&format!("{}: {reason}", sharing.torrent().name()));
+                        let name = sharing.torrent().name().as_str();
+                        output.event(&Event::Waiting { name, reason });
+                        output.remark(&format!("{name}: {reason}"));
                     }
                 }
             }

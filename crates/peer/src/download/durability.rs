@@ -116,7 +116,7 @@ impl Durability {
             error if error.is_no_space() => {
                 let now = self.clock.now();
                 let full = self.full.get_or_insert_with(|| {
-                    tracing::warn!(%error, "waiting for room");
+                    tracing::info!(%error, "waiting for room");
                     let said = format!("{error}; the download goes on by itself");
                     Full { said, kept: None, taken: 0, next_try: now, pause: RETRY_FIRST }
                 });
