@@ -10,6 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tower::Service;
 
+use crate::names::Within;
 use crate::network::BoxFuture;
 use crate::{Net, Stream};
 
@@ -22,7 +23,7 @@ pub struct Connector(Way);
 #[derive(Clone)]
 enum Way {
     /// hyper's own, which tries the addresses of both families at once.
-    System(HttpConnector),
+    System(HttpConnector<Within>),
     Other {
         net: Net,
         source: Option<IpAddr>,
@@ -32,7 +33,7 @@ enum Way {
 
 impl Connector {
     pub(crate) fn system(source: Option<IpAddr>, limit: Duration) -> Self {
-        let mut connector = HttpConnector::new();
+        let mut connector = HttpConnector::new_with_resolver(Within(limit));
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(limit));
         connector.set_local_address(source);

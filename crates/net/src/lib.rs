@@ -6,6 +6,7 @@
 
 mod connector;
 mod listener;
+mod names;
 mod network;
 mod stream;
 mod udp;
@@ -56,10 +57,11 @@ impl Net {
         network.connect(address, source).await.map(Stream::Other)
     }
 
-    /// The addresses of a name, as the system's resolver tells them. No limit on the time it takes, nor on how many.
+    /// The addresses of a name, as the system's resolver tells them: a few names at once, the others wait for their
+    /// turn. No limit on the time it takes, nor on how many addresses there are.
     pub async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         match &self.0 {
-            None => Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()),
+            None => names::SYSTEM.resolve(name).await,
             Some(network) => network.resolve(name).await,
         }
     }

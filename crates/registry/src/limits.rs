@@ -43,7 +43,8 @@ impl Default for Limits {
             // A stress test runs some hundred clients on one machine; a flood needs thousands.
             holders_per_host: 512,
             bitmap_bytes: 256 << 20,
-            announcers: 10_000,
+            // What a tracker can ping in an interval when nobody answers: 1,024 at once for two seconds each.
+            announcers: 2_500,
             announcers_per_host: 512,
             // Twice the largest single announce.
             hashes_per_announcer: 2 * protocol::api::tracker::MAX_HASHES,

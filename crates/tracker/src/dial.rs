@@ -11,19 +11,33 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use net::Net;
 use protocol::HostPort;
+use tokio::time::Instant;
 
-/// The whole of it, from connecting to the last byte.
+/// The whole of it, from connecting to the last byte, at all addresses.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The body of a 200 answer to `GET path`, if it comes in time and is no longer than `most`. `from`: the source address.
-pub(crate) async fn get(
-    (net, from): (&Net, Option<IpAddr>),
-    address: SocketAddr,
+/// Whether the 200 answer to `GET path` at one of these addresses, which `host` has, comes in time, is no longer than
+/// `most` and is `right`. `localhost` has two addresses, and a program may listen on one of them: the addresses are
+/// tried in turn, each for an equal share of the time that is left. `from`: the source address.
+pub(crate) async fn answers(
+    way_out: (&Net, Option<IpAddr>),
+    addresses: &[IpAddr],
     host: &HostPort,
     path: &str,
     most: usize,
-) -> Option<Bytes> {
-    tokio::time::timeout(TIMEOUT, exchange((net, from), address, host, path, most)).await.ok().flatten()
+    right: impl Fn(&[u8]) -> bool,
+) -> bool {
+    let end = Instant::now() + TIMEOUT;
+    for (at, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+        let share = end.saturating_duration_since(Instant::now()) / left;
+        let address = SocketAddr::new(*address, host.port());
+        let answer = tokio::time::timeout(share, exchange(way_out, address, host, path, most)).await;
+        if answer.ok().flatten().is_some_and(|body| right(&body)) {
+            return true;
+        }
+    }
+    false
 }
 
 async fn exchange(

@@ -132,11 +132,10 @@ async fn still_there(tracker: &Tracker, source: std::net::IpAddr, url: &BaseUrl,
         return true;
     }
     let Ok(addresses) = tracker.filter().addresses(source, url.address().host()).await else { return false };
-    let address = SocketAddr::new(addresses[0], url.address().port());
     let path = format!("{}{}", url.prefix(), well_known::PATH);
-    let answer = dial::get(tracker.way_out(), address, url.address(), &path, well_known::MAX_BODY).await;
-    let said: Option<WellKnown> = answer.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    said.is_some_and(|said| said.peer == Some(peer))
+    let is_it =
+        |body: &[u8]| serde_json::from_slice(body).is_ok_and(|said: WellKnown| said.peer == Some(peer));
+    dial::answers(tracker.way_out(), &addresses, url.address(), &path, well_known::MAX_BODY, is_it).await
 }
 
 fn entries(peers: Vec<Handed>) -> Vec<PeerEntry> {

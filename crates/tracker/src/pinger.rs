@@ -3,7 +3,6 @@
 //! They are asked at the address their host has now, if whoever announced it may still announce that; who cannot be
 //! asked dies like who does not answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Tracker, dial};
 
-/// Pings under way at once. Each takes two seconds at most, so that 512 a second are the least that is done: hosts that
-/// swallow pings do not keep those of the living waiting.
+/// Pings under way at once. Each takes two seconds at most, so that 512 a second are the least that is done: that is every
+/// announcer once an interval, even if all but one swallow their pings (`registry::Limits::announcers`).
 const MAX_UNDER_WAY: usize = 1024;
 /// Longest pong read: the word, and whatever a client's server puts round it.
 const MAX_PONG: usize = 64;
@@ -55,13 +54,16 @@ fn pause(tracker: &Tracker) -> Duration {
     next.map_or(every, |next| next.clamp(SHORTEST_PAUSE, every.max(SHORTEST_PAUSE)))
 }
 
+/// Whether it answers, the look-up of its name included, within the time of one ping.
 async fn is_alive(tracker: &Tracker, ping: &PingDue) -> bool {
-    let Ok(addresses) = tracker.filter().addresses(ping.source, ping.address.host()).await else {
-        return false;
+    let asking = async {
+        let Ok(addresses) = tracker.filter().addresses(ping.source, ping.address.host()).await else {
+            return false;
+        };
+        let is_pong = |body: &[u8]| body.windows(PONG.len()).any(|word| word == PONG.as_bytes());
+        dial::answers(tracker.way_out(), &addresses, &ping.address, PING, MAX_PONG, is_pong).await
     };
-    let address = SocketAddr::new(addresses[0], ping.address.port());
-    let answer = dial::get(tracker.way_out(), address, &ping.address, PING, MAX_PONG).await;
-    answer.is_some_and(|bytes| bytes.windows(PONG.len()).any(|word| word == PONG.as_bytes()))
+    tokio::time::timeout(dial::TIMEOUT, asking).await.unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -115,6 +117,35 @@ mod tests {
         };
         assert_eq!(looked.load(Ordering::SeqCst), 2, "the name was asked again");
         dialled
+    }
+
+    #[test]
+    fn all_announcers_are_pinged_in_time_even_if_none_answers() {
+        let limits = registry::Limits::default();
+        let in_an_interval =
+            MAX_UNDER_WAY as u128 * limits.ping_every.as_millis() / dial::TIMEOUT.as_millis();
+        assert!(in_an_interval >= limits.announcers as u128, "{in_an_interval} pings in an interval");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_listens_on_one_address_of_its_name_is_alive() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let elsewhere: IpAddr = [127, 0, 0, 77].into();
+        let resolver = Resolver::new(move |_| Box::pin(async move { Ok(vec![elsewhere, HERE]) }));
+        let tracker = Tracker::with_resolver(TrackerConfig::default(), resolver);
+        tokio::spawn(async move {
+            let mut stream = listener.accept().await.unwrap().0;
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\npong").await;
+        });
+        let announcer = tracker.with(|registry, _, now| {
+            let hash = protocol::api::tracker::OpaqueHash::new("a").unwrap();
+            let address = format!("two.example:{port}").parse().unwrap();
+            registry.announce_chunks(now, &address, HERE, &[hash]).unwrap();
+            registry.pings_due(now + Duration::from_secs(5), 1).remove(0)
+        });
+        assert!(is_alive(&tracker, &announcer).await);
     }
 
     #[tokio::test]

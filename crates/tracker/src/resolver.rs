@@ -1,4 +1,4 @@
-//! Names to addresses, within a time and with so many under way.
+//! Names to addresses, within a time. How many are looked up at once is bounded in `net`.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,12 +8,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use net::Net;
 use protocol::address::DnsName;
-use tokio::sync::Semaphore;
 
 /// Longest wait for a name.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Names being looked up at once. The system's resolver blocks a thread for each and cannot be cancelled.
-const MAX_LOOKUPS: usize = 32;
 /// Most addresses of one name that are looked at; a name with more is not taken.
 const MAX_ADDRESSES: usize = 16;
 
@@ -21,10 +18,7 @@ type Lookup = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Se
 
 /// Looks names up. Tests put another lookup in to see what happens when a name changes.
 #[derive(Clone)]
-pub(crate) struct Resolver {
-    lookup: Arc<Lookup>,
-    places: Arc<Semaphore>,
-}
+pub(crate) struct Resolver(Arc<Lookup>);
 
 impl Resolver {
     /// This network's.
@@ -41,18 +35,13 @@ impl Resolver {
     pub(crate) fn new(
         lookup: impl Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync + 'static,
     ) -> Self {
-        Resolver { lookup: Arc::new(lookup), places: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+        Resolver(Arc::new(lookup))
     }
 
     /// All addresses of `name`; none when it has too many, does not exist or takes too long.
     pub(crate) async fn addresses(&self, name: &DnsName) -> Vec<IpAddr> {
-        let (lookup, places, name) = (self.lookup.clone(), self.places.clone(), name.as_str().to_owned());
-        // A task of its own: a lookup that nobody waits for any longer still blocks its thread, so it keeps its place.
-        let task = tokio::spawn(async move {
-            let _place = places.acquire_owned().await.ok()?;
-            lookup(name).await.ok()
-        });
-        let found = tokio::time::timeout(TIMEOUT, task).await.ok().and_then(Result::ok).flatten();
+        let found = tokio::time::timeout(TIMEOUT, (self.0)(name.as_str().to_owned())).await;
+        let found = found.ok().and_then(Result::ok);
         found.filter(|addresses| addresses.len() <= MAX_ADDRESSES).unwrap_or_default()
     }
 }
