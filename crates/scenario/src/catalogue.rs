@@ -70,11 +70,11 @@ fn tracker_dies_half_on_dht() -> Scenario {
 
 fn only_seed_dies() -> Scenario {
     // The seed sends each chunk once and much faster than the others pass them on: it dies early on their way.
-    let passing_on = Traits { pace: Pace::up(Duration::from_secs(6)), ..on_dht() };
+    let passing_on = Traits { pace: Pace::up(Duration::from_secs(8)), ..on_dht() };
     Scenario {
         name: "only-seed-dies",
         about: "the only complete client dies once every chunk exists somewhere else",
-        seed: Traits { pace: Pace::up(Duration::from_secs(2)), ..on_dht() },
+        seed: Traits { pace: Pace::up(Duration::from_secs(1)), ..on_dht() },
         groups: everybody(&passing_on),
         timeline: vec![Happening::Once(Trigger::EveryChunkElsewhere, Fault::SeedDies)],
         expectation: Expectation::default(),

@@ -197,8 +197,9 @@ impl Plan {
     pub fn command(&self) -> String {
         let Setting { clients, size, seed } = self.setting;
         format!(
-            "http-torrent stress-test --scenario {} --clients {clients} --size {size} --seed {seed}",
-            self.name
+            "http-torrent stress-test --scenario {} --clients {clients} --size {} --seed {seed}",
+            self.name,
+            as_typed(size)
         )
     }
 
@@ -233,6 +234,13 @@ impl fmt::Display for Moment {
             Moment::EveryChunkElsewhere => f.write_str("once every chunk is elsewhere, too"),
         }
     }
+}
+
+/// A size as a person types it: `16M`.
+fn as_typed(size: u64) -> String {
+    let unit =
+        [(30, "G"), (20, "M"), (10, "K")].into_iter().find(|(shift, _)| size > 0 && size % (1 << shift) == 0);
+    unit.map_or_else(|| size.to_string(), |(shift, letter)| format!("{}{letter}", size >> shift))
 }
 
 /// So that two scenarios of one run do not choose alike (FNV-1a).

@@ -146,7 +146,7 @@ fn of_member(plan: &Plan, id: MemberId, ending: &Ending) -> Vec<(&'static str, S
     match &ending.output {
         OutputFile::Same => {}
         OutputFile::Missing => {
-            wrong.push(("its file is missing", "nothing is there under the name".to_owned()))
+            wrong.push(("its file is missing", "nothing is there under the name".to_owned()));
         }
         OutputFile::Length { bytes } => wrong
             .push(("its file has another length", format!("{bytes} bytes instead of {}", plan.setting.size))),

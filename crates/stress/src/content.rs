@@ -7,7 +7,7 @@ use std::path::Path;
 use scenario::OutputFile;
 
 /// Bytes made and compared at a time.
-const STEP: usize = 64 << 10;
+const STEP: usize = 16 << 10;
 
 /// Endless bytes in which no two chunks are equal (xorshift64*).
 struct Stream(u64);

@@ -33,11 +33,6 @@ impl Process {
         Ok(Process { child: command.spawn()?, status: None, events })
     }
 
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Events that came since the last call.
     pub(crate) fn events(&mut self) -> Vec<Value> {
         self.events.read()
@@ -141,13 +136,13 @@ mod tests {
         let start =
             || Process::start(shell("trap '' TERM INT; while :; do :; done"), logs.path(), "p").unwrap();
         let mut process = start();
-        let id = process.id();
+        let id = process.child.id();
         process.ask_to_end();
         assert!(runs(id) && process.status().is_none());
         drop(process);
         assert!(!runs(id));
         let process = start();
-        let id = process.id();
+        let id = process.child.id();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
             let _owned = process;
             panic!("in the middle of it");

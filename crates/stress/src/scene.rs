@@ -121,7 +121,7 @@ impl<'a> Scene<'a> {
                 self.perform(stage, due.step, due.action, &facts, observer).await?;
             }
             self.show(stage, &facts, observer);
-            if self.director.is_done() && self.everybody_is_done(stage) {
+            if self.director.is_done() && everybody_is_done(stage) {
                 return Ok(None);
             }
             if let Some(complaint) = self.patience_is_over() {
@@ -212,11 +212,6 @@ impl<'a> Scene<'a> {
         observer.looks(&look);
     }
 
-    /// Everybody who lives is complete. The dead are judged later: nobody waits for them.
-    fn everybody_is_done(&self, stage: &Stage<'_>) -> bool {
-        stage.players.iter().all(|player| !player.lives() || player.sources.is_some())
-    }
-
     fn patience_is_over(&self) -> Option<Complaint> {
         let copies = u32::try_from(self.plan.members.len()).unwrap_or(u32::MAX);
         let mib = u32::try_from(self.plan.setting.size >> 20).unwrap_or(u32::MAX);
@@ -250,13 +245,17 @@ impl<'a> Scene<'a> {
             report.falsified = ending.falsified;
         }
         for complaint in complaints {
-            let log = match self.plan.members.iter().any(|member| member.name == complaint.who) {
-                true => process::log_of(&stage.logs, &complaint.who),
-                false => stage.logs.clone(),
-            };
+            let is_member = self.plan.members.iter().any(|member| member.name == complaint.who);
+            let log =
+                if is_member { process::log_of(&stage.logs, &complaint.who) } else { stage.logs.clone() };
             complaint.log = Some(log.display().to_string());
         }
     }
+}
+
+/// Everybody who lives is complete. The dead are judged later: nobody waits for them.
+fn everybody_is_done(stage: &Stage<'_>) -> bool {
+    stage.players.iter().all(|player| !player.lives() || player.sources.is_some())
 }
 
 /// An empty report of a member.

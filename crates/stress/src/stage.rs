@@ -265,11 +265,15 @@ impl<'a> Stage<'a> {
         self.tracker = None;
         let mut proxies: Vec<&mut Proxied> =
             self.players.iter_mut().filter_map(|player| player.proxied.as_mut()).collect();
-        proxies.iter_mut().for_each(|proxied| proxied.ask_to_end());
+        for proxied in &mut proxies {
+            proxied.ask_to_end();
+        }
         while proxies.iter_mut().any(|proxied| proxied.is_ending()) && Instant::now() < deadline {
             sleep(LOOK).await;
         }
-        proxies.iter_mut().for_each(|proxied| proxied.give_up());
+        for proxied in proxies {
+            proxied.give_up();
+        }
     }
 }
 

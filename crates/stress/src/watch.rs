@@ -24,14 +24,14 @@ impl Watch {
     pub(crate) async fn look(&mut self, stage: &Stage<'_>) {
         let torrent = &stage.props.torrent;
         let chunks = torrent.layout().chunk_count();
-        let mut asked = JoinSet::new();
+        let mut answers = JoinSet::new();
         for (place, player) in stage.players.iter().enumerate() {
             if let Some(base) = player.direct() {
                 let (asker, url) = (self.asker.clone(), base + &have_path(torrent.id()));
-                asked.spawn(async move { (place, asker.get(&url).await) });
+                answers.spawn(async move { (place, asker.get(&url).await) });
             }
         }
-        while let Some(answer) = asked.join_next().await {
+        while let Some(answer) = answers.join_next().await {
             let Ok((place, Some(bitmap))) = answer else { continue };
             if let Ok(held) = ChunkSet::from_wire(chunks, &bitmap) {
                 self.seen[place] = Some(held);
