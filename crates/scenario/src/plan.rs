@@ -239,7 +239,7 @@ impl fmt::Display for Moment {
 /// A size as a person types it: `16M`.
 fn as_typed(size: u64) -> String {
     let unit =
-        [(30, "G"), (20, "M"), (10, "K")].into_iter().find(|(shift, _)| size > 0 && size % (1 << shift) == 0);
+        [(30, "G"), (20, "M"), (10, "K")].into_iter().find(|(shift, _)| size.is_multiple_of(1 << shift));
     unit.map_or_else(|| size.to_string(), |(shift, letter)| format!("{}{letter}", size >> shift))
 }
 
