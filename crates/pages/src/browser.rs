@@ -10,14 +10,18 @@ pub fn host_of(headers: &HeaderMap) -> Option<BaseUrl> {
     url.as_described().is_some().then_some(url)
 }
 
-/// Whether a browser says that a page of another origin sent this (threat A25).
+/// Whether a browser says that a page of another origin sent this (threat A25). A page from another port of this host
+/// is another origin: other programs have pages, too.
 pub fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let origin: Option<BaseUrl> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    // Behind a proxy with TLS the scheme differs; the address decides.
-    origin.is_none_or(|origin| {
-        host_of(headers).is_none_or(|host| host.address().host() != origin.address().host())
-    })
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    // Both are written by the same browser from the same URL, so that they are equal or not. The scheme does not count:
+    // behind a proxy with TLS it is not ours.
+    let is_same = |(scheme, authority): (&str, &str)| {
+        matches!(scheme, "http" | "https") && host.is_some_and(|host| host.eq_ignore_ascii_case(authority))
+    };
+    !origin.is_some_and(is_same)
 }
 
 /// Whether the request's `Host` is one that only we can be: an address, `localhost`, or a name that is `vouched` for.
@@ -66,8 +70,17 @@ mod tests {
         let from = |origin| headers(&[(header::HOST, "localhost:1"), (header::ORIGIN, origin)]);
         assert!(!comes_from_elsewhere(&headers(&[(header::HOST, "localhost:1")])), "no browser");
         assert!(!comes_from_elsewhere(&from("http://localhost:1")));
-        assert!(!comes_from_elsewhere(&from("https://localhost")), "a proxy with TLS in front");
-        for origin in ["http://evil.example", "null", "file://", "", "http://localhost.evil.example:1"] {
+        assert!(!comes_from_elsewhere(&from("https://localhost:1")), "a proxy with TLS in front");
+        for origin in [
+            "http://evil.example",
+            "http://localhost",
+            "http://localhost:2",
+            "null",
+            "file://",
+            "file://localhost:1",
+            "",
+            "http://localhost.evil.example:1",
+        ] {
             assert!(comes_from_elsewhere(&from(origin)), "{origin}");
         }
         assert!(comes_from_elsewhere(&headers(&[(header::ORIGIN, "http://a.example")])), "no Host");

@@ -7,7 +7,7 @@ use protocol::chunk::BadBitmap;
 use protocol::{BaseUrl, PeerId};
 
 use crate::hand_out::Handed;
-use crate::swarm::Traffic;
+use crate::target::Target;
 
 /// What a native peer says.
 #[derive(Clone, Debug)]
@@ -16,10 +16,10 @@ pub struct NewAnnounce {
     pub peer: PeerId,
     /// Where it can be reached; the shell has checked that it may say so.
     pub url: BaseUrl,
+    /// Whom that leads to.
+    pub target: Target,
     /// What it holds.
     pub have: Have,
-    /// What it moved.
-    pub traffic: Traffic,
     /// The token it shows, if any.
     pub shown: Option<Token>,
     /// The token it gets when it is new: not to be guessed.
@@ -58,9 +58,9 @@ pub enum Refusal {
     /// Not a bitmap of this torrent.
     #[error(transparent)]
     Bitmap(#[from] BadBitmap),
-    /// The host has its share of this torrent's holders.
+    /// The target has its share of this torrent's holders.
     #[error("{0} peers of this host are listed already")]
-    HostFull(usize),
+    TargetFull(usize),
     /// A table is full.
     #[error("the tracker is full; try again later")]
     Full,

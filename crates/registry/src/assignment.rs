@@ -13,13 +13,12 @@ use rand::{Rng, RngExt};
 
 use crate::Registry;
 use crate::described::{AnnouncerId, Name};
+use crate::hash_index::Spot;
 use crate::swarm::Holder;
-use crate::torrents::{Entry, Serial, Spot};
+use crate::torrents::{Entry, Serial};
 
 /// Holders drawn for each hash.
 const DRAWS: usize = 4;
-/// Chunks looked for where content repeats: whoever has one of a thousand equal chunks soon has the first.
-const MAX_TWINS: usize = 16;
 
 /// Gives each known hash to one holder. An entry has at most `wanted.len() / 4 + 1` hashes; whoever gets more has
 /// several entries.
@@ -55,7 +54,7 @@ impl<'a> Candidates<'a> {
         let described = registry.described.holders(&name);
         let spots: Vec<InTorrent<'a>> = match &name {
             Name::Hash(hash) => {
-                registry.torrents.spots(hash).filter_map(|spot| InTorrent::of(registry, spot, hash)).collect()
+                registry.hashes.spots(hash).filter_map(|spot| InTorrent::of(registry, spot, hash)).collect()
             }
             Name::Other(_) => Vec::new(),
         };
@@ -114,7 +113,7 @@ struct InTorrent<'a> {
 impl<'a> InTorrent<'a> {
     fn of(registry: &'a Registry, spot: Spot, hash: &Hash) -> Option<Self> {
         let entry = registry.torrents.get(spot.serial)?;
-        let chunks = entry.chunks_at(spot, hash).take(MAX_TWINS).collect();
+        let chunks = entry.chunks_at(spot, hash).collect();
         Some(InTorrent { serial: spot.serial, entry, chunks })
     }
 }

@@ -7,10 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use protocol::api::tracker::OpaqueHash;
-use protocol::{Hash, Host, HostPort, Time};
+use protocol::{Hash, HostPort, Time};
 
 use crate::Limits;
 use crate::deadlines::Deadlines;
+use crate::target::{Tally, Target};
 use crate::torrents::Serial;
 
 /// A described announcer's number in this process; never used again.
@@ -33,9 +34,12 @@ impl Name {
 /// Why a described announce is refused. Nothing of it is kept then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DescribedRefusal {
-    /// The host has its share of announcers.
+    /// The target has its share of announcers.
     #[error("{0} clients of this host are listed already")]
-    HostFull(usize),
+    TargetFull(usize),
+    /// The target has its share of hashes.
+    #[error("the clients of this host have announced their share of hashes")]
+    ShareTaken,
     /// The announcer has its share of hashes.
     #[error("a client may announce {0} hashes, not more")]
     TooManyHashes(usize),
@@ -44,12 +48,25 @@ pub enum DescribedRefusal {
     Full,
 }
 
+/// Where a described client is. The shell has checked that one who comes from `source` may say so.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where it says it can be reached.
+    pub address: HostPort,
+    /// Where its announce came from.
+    pub source: IpAddr,
+    /// Whom the address leads to.
+    pub target: Target,
+}
+
 /// One described client.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     pub(crate) address: HostPort,
     /// Where its announces come from: what the address is checked against again before every ping.
     pub(crate) source: IpAddr,
+    /// As whose it counts: the target of its first announce. It stays that for its life, for what is counted must be counted back.
+    pub(crate) target: Target,
     pub(crate) names: HashSet<Arc<Name>>,
     /// The torrents that list it.
     pub(crate) listed_in: BTreeSet<Serial>,
@@ -60,10 +77,12 @@ pub(crate) struct Announcer {
 pub(crate) struct Described {
     announcers: HashMap<AnnouncerId, Announcer>,
     by_address: HashMap<HostPort, AnnouncerId>,
-    per_host: HashMap<Host, usize>,
-    /// Holders of each name, ascending.
+    per_target: Tally,
+    /// Holders of each name, ascending. The name counts as the first one's.
     holders: HashMap<Arc<Name>, Vec<AnnouncerId>>,
+    names_of: Tally,
     pairs: usize,
+    pairs_of: Tally,
     pub(crate) lives: Deadlines<AnnouncerId>,
     pub(crate) pings: Deadlines<AnnouncerId>,
     next: u64,
@@ -81,65 +100,102 @@ impl Described {
     pub(crate) fn announce(
         &mut self,
         limits: &Limits,
-        address: &HostPort,
-        source: IpAddr,
+        client: &Client,
         names: &[OpaqueHash],
     ) -> Result<News, DescribedRefusal> {
-        let known = self.by_address.get(address).copied();
-        let held = known.and_then(|id| self.announcers.get(&id)).map(|announcer| &announcer.names);
+        let known = self.by_address.get(&client.address).copied();
+        let announcer = known.and_then(|id| self.announcers.get(&id));
+        let held = announcer.map(|announcer| &announcer.names);
+        let target = announcer.map_or(client.target, |announcer| announcer.target);
         let mut seen = HashSet::new();
         let fresh: Vec<Name> = names
             .iter()
             .map(Name::of)
             .filter(|name| held.is_none_or(|held| !held.contains(name)) && seen.insert(name.clone()))
             .collect();
-        let unheard = fresh.iter().filter(|name| !self.holders.contains_key(*name)).count();
         if held.map_or(0, HashSet::len) + fresh.len() > limits.hashes_per_announcer {
             return Err(DescribedRefusal::TooManyHashes(limits.hashes_per_announcer));
         }
-        if self.holders.len() + unheard > limits.hashes || self.pairs + fresh.len() > limits.pairs {
-            return Err(DescribedRefusal::Full);
-        }
+        self.has_room(limits, target, &fresh)?;
         let id = match known {
             Some(id) => id,
-            None => self.admit(limits, address, source)?,
+            None => self.admit(limits, client)?,
         };
         let fresh: Vec<Arc<Name>> = fresh.into_iter().map(|name| self.shared(name)).collect();
         self.pairs += fresh.len();
+        self.pairs_of.add(target, fresh.len());
         for name in &fresh {
-            let holders = self.holders.entry(name.clone()).or_default();
-            if let Err(at) = holders.binary_search(&id) {
-                holders.insert(at, id);
-            }
+            self.add_holder(name, id, target);
         }
         if let Some(announcer) = self.announcers.get_mut(&id) {
-            announcer.source = source;
+            announcer.source = client.source;
             announcer.names.extend(fresh.iter().cloned());
         }
         Ok(News { announcer: id, names: fresh })
     }
 
-    fn admit(
-        &mut self,
-        limits: &Limits,
-        address: &HostPort,
-        source: IpAddr,
-    ) -> Result<AnnouncerId, DescribedRefusal> {
-        let on_host = self.per_host.get(address.host()).copied().unwrap_or(0);
-        if on_host >= limits.announcers_per_host {
-            return Err(DescribedRefusal::HostFull(on_host));
+    /// Whether the tables, and this target's share of them, have room for names that one of its clients has not held.
+    fn has_room(&self, limits: &Limits, target: Target, fresh: &[Name]) -> Result<(), DescribedRefusal> {
+        let unheard = fresh.iter().filter(|name| !self.holders.contains_key(*name)).count();
+        if self.holders.len() + unheard > limits.hashes || self.pairs + fresh.len() > limits.pairs {
+            return Err(DescribedRefusal::Full);
+        }
+        let over =
+            |has: &Tally, more: usize, most: usize| more > 0 && has.of(target) + more > limits.share_of(most);
+        if over(&self.names_of, unheard, limits.hashes) || over(&self.pairs_of, fresh.len(), limits.pairs) {
+            return Err(DescribedRefusal::ShareTaken);
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, limits: &Limits, client: &Client) -> Result<AnnouncerId, DescribedRefusal> {
+        let there = self.per_target.of(client.target);
+        if there >= limits.announcers_per_target {
+            return Err(DescribedRefusal::TargetFull(there));
         }
         if self.announcers.len() >= limits.announcers {
             return Err(DescribedRefusal::Full);
         }
         let id = AnnouncerId(self.next);
         self.next += 1;
-        *self.per_host.entry(address.host().clone()).or_default() += 1;
+        self.per_target.add(client.target, 1);
+        let Client { address, source, target } = client.clone();
         self.by_address.insert(address.clone(), id);
-        let announcer =
-            Announcer { address: address.clone(), source, names: HashSet::new(), listed_in: BTreeSet::new() };
-        self.announcers.insert(id, announcer);
+        let (names, listed_in) = (HashSet::new(), BTreeSet::new());
+        self.announcers.insert(id, Announcer { address, source, target, names, listed_in });
         Ok(id)
+    }
+
+    fn add_holder(&mut self, name: &Arc<Name>, id: AnnouncerId, target: Target) {
+        let holders = self.holders.entry(name.clone()).or_default();
+        let Err(at) = holders.binary_search(&id) else { return };
+        if at == 0 {
+            if let Some(before) = holders.first().and_then(|first| self.announcers.get(first)) {
+                self.names_of.sub(before.target, 1);
+            }
+            self.names_of.add(target, 1);
+        }
+        holders.insert(at, id);
+    }
+
+    fn remove_holder(&mut self, name: &Name, id: AnnouncerId, target: Target) {
+        let Some(holders) = self.holders.get_mut(name) else { return };
+        let Ok(at) = holders.binary_search(&id) else { return };
+        holders.remove(at);
+        if at > 0 {
+            return;
+        }
+        self.names_of.sub(target, 1);
+        match holders.first() {
+            Some(next) => {
+                if let Some(next) = self.announcers.get(next) {
+                    self.names_of.add(next.target, 1);
+                }
+            }
+            None => {
+                self.holders.remove(name);
+            }
+        }
     }
 
     /// The one copy of a name that all tables share.
@@ -166,21 +222,11 @@ impl Described {
         self.by_address.remove(&announcer.address);
         self.lives.remove(id);
         self.pings.remove(id);
-        if let Some(count) = self.per_host.get_mut(announcer.address.host()) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_host.remove(announcer.address.host());
-            }
-        }
+        self.per_target.sub(announcer.target, 1);
         self.pairs -= announcer.names.len();
+        self.pairs_of.sub(announcer.target, announcer.names.len());
         for name in &announcer.names {
-            let Some(holders) = self.holders.get_mut(name) else { continue };
-            if let Ok(at) = holders.binary_search(&id) {
-                holders.remove(at);
-            }
-            if holders.is_empty() {
-                self.holders.remove(name);
-            }
+            self.remove_holder(name, id, announcer.target);
         }
         Some(announcer)
     }

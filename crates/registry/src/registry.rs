@@ -1,31 +1,25 @@
 //! The two doors, and what lies between them.
 
-use std::collections::btree_map::Entry;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::api::tracker::{Assignment, MAX_PEERS, OpaqueHash, Token};
-use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, HostPort, PeerId, Time, Torrent, TorrentId};
+use protocol::{BaseUrl, HostPort, PeerId, Time, Torrent, TorrentId};
 use rand::{Rng, RngExt};
 
 use crate::announce::{Announced, NewAnnounce, Refusal, is_right};
 use crate::deadlines::Deadlines;
-use crate::described::{AnnouncerId, Described, DescribedRefusal, Name};
+use crate::described::{AnnouncerId, Client, Described, DescribedRefusal};
 use crate::dht_nodes::DhtNodes;
 use crate::hand_out::{self, Handed};
+use crate::hash_index::HashIndex;
+use crate::listing::DescribedBitmaps;
 use crate::pings::{self, PingDue};
-use crate::swarm::{Holder, Holding, Traffic, bitmap_bytes};
-use crate::torrents::{DescribedHolder, Serial, Spot, Torrents};
+use crate::publishing::Indexing;
+use crate::swarm::{Holder, Holding};
+use crate::target::Target;
+use crate::torrents::{Serial, Torrents};
 use crate::{Limits, assignment, lease};
-
-/// Why a torrent is not published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PublishRefusal {
-    /// No room, and every torrent that is there has peers.
-    #[error("the tracker is full of torrents that are in use; try again later")]
-    Full,
-}
 
 /// Who holds a torrent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +28,15 @@ pub struct Counts {
     pub seeds: usize,
     /// All holders.
     pub peers: usize,
-    /// What the native ones say they moved, added up.
-    pub traffic: Traffic,
+}
+
+/// A native peer that says it has all of a torrent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seed {
+    /// Where it is.
+    pub url: BaseUrl,
+    /// It is the one that published the torrent. Of another one nobody knows that what it serves is right.
+    pub is_publisher: bool,
 }
 
 /// How full the tables are.
@@ -47,8 +48,10 @@ pub struct Sizes {
     pub torrent_bytes: usize,
     /// Native holders.
     pub holders: usize,
-    /// Bytes of bitmaps.
+    /// Bytes of native holders' bitmaps.
     pub bitmap_bytes: usize,
+    /// Bytes of described holders' bitmaps.
+    pub described_bitmap_bytes: usize,
     /// Described announcers.
     pub announcers: usize,
     /// Different hashes that they hold.
@@ -60,50 +63,21 @@ pub struct Sizes {
 /// The tracker's memory.
 #[derive(Debug, Default)]
 pub struct Registry {
-    limits: Limits,
+    pub(crate) limits: Limits,
     pub(crate) torrents: Torrents,
+    pub(crate) hashes: HashIndex,
+    pub(crate) indexing: Indexing,
     leases: Deadlines<(Serial, PeerId)>,
     pub(crate) described: Described,
     dht: DhtNodes,
     bitmap_bytes: usize,
+    pub(crate) described_bitmaps: DescribedBitmaps,
 }
 
 impl Registry {
     /// An empty registry within these bounds.
     pub fn new(limits: Limits) -> Self {
         Registry { limits, ..Registry::default() }
-    }
-
-    /// Publishes a torrent, or says that it still matters. `json` is what readers get. Torrents that nobody holds a
-    /// lease on make room.
-    pub fn publish(&mut self, now: Time, torrent: &Arc<Torrent>, json: Bytes) -> Result<(), PublishRefusal> {
-        self.expire(now);
-        if let Some(serial) = self.torrents.serial(torrent.id()) {
-            self.torrents.touch(serial, now);
-            return Ok(());
-        }
-        if json.len() > self.limits.torrent_bytes {
-            return Err(PublishRefusal::Full);
-        }
-        while !self.torrents.fits(torrent, &json, self.limits.torrents, self.limits.torrent_bytes) {
-            let idlest = self.torrents.idlest().ok_or(PublishRefusal::Full)?;
-            self.unpublish(idlest);
-        }
-        let serial = self.torrents.insert(now, torrent.clone(), json);
-        if self.described.size().0 > 0 {
-            self.list_described_holders(serial, torrent);
-        }
-        Ok(())
-    }
-
-    fn unpublish(&mut self, serial: Serial) {
-        let Some(entry) = self.torrents.remove(serial) else { return };
-        self.bitmap_bytes -= entry.described.len() * bitmap_bytes(entry.torrent.chunk_count());
-        for id in entry.described.keys() {
-            if let Some(announcer) = self.described.get_mut(*id) {
-                announcer.listed_in.remove(&serial);
-            }
-        }
     }
 
     /// A published torrent and its torrent.json.
@@ -117,25 +91,23 @@ impl Registry {
         let entry = self.torrents.find(id)?;
         let (seeds, leechers) = (entry.swarm.seeds(), entry.swarm.leechers());
         let described_seeds = entry.described.values().filter(|holder| holder.set.is_full()).count();
-        let mut counts = Counts {
+        Some(Counts {
             seeds: seeds.len() + described_seeds,
             peers: seeds.len() + leechers.len() + entry.described.len(),
-            traffic: Traffic::default(),
-        };
-        for holder in seeds.iter().chain(leechers) {
-            let (sum, one) = (&mut counts.traffic, holder.traffic);
-            sum.downloaded = sum.downloaded.saturating_add(one.downloaded);
-            sum.uploaded = sum.uploaded.saturating_add(one.uploaded);
-            sum.left = sum.left.saturating_add(one.left);
-        }
-        Some(counts)
+        })
     }
 
-    /// A random native peer that has all of a torrent.
-    pub fn seed(&mut self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<BaseUrl> {
+    /// A native peer that has all of a torrent: the publisher's own if it is there, else a random one.
+    pub fn seed(&mut self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<Seed> {
         self.expire(now);
-        let seeds = self.torrents.find(id)?.swarm.seeds();
-        (!seeds.is_empty()).then(|| seeds[rng.random_range(0..seeds.len())].url.clone())
+        let entry = self.torrents.find(id)?;
+        let origin = entry.origin.and_then(|peer| entry.swarm.get(peer));
+        if let Some(holder) = origin.filter(|holder| holder.holding.is_complete()) {
+            return Some(Seed { url: holder.url.clone(), is_publisher: true });
+        }
+        let seeds = entry.swarm.seeds();
+        let url = (!seeds.is_empty()).then(|| seeds[rng.random_range(0..seeds.len())].url.clone())?;
+        Some(Seed { url, is_publisher: false })
     }
 
     /// A native peer announces itself.
@@ -157,10 +129,9 @@ impl Registry {
         if let Some(by) = entry.swarm.at_url(&new.url).filter(|by| *by != new.peer) {
             return Err(Refusal::UrlTaken { by });
         }
-        let host = new.url.address().host();
-        let same_host = before.is_some_and(|holder| holder.url.address().host() == host);
-        if !same_host && entry.swarm.on_host(host) >= self.limits.holders_per_host {
-            return Err(Refusal::HostFull(self.limits.holders_per_host));
+        let was_counted = before.is_some_and(|holder| holder.target == new.target);
+        if !was_counted && entry.swarm.of_target(new.target) >= self.limits.holders_per_target {
+            return Err(Refusal::TargetFull(self.limits.holders_per_target));
         }
         let bitmaps = self.bitmap_bytes + holding.bitmap_bytes()
             - before.map_or(0, |holder| holder.holding.bitmap_bytes());
@@ -171,8 +142,11 @@ impl Registry {
         }
         let token = entry.swarm.remove(new.peer).map_or(new.fresh, |holder| holder.token);
         self.bitmap_bytes = bitmaps;
-        let (peer, traffic) = (new.peer, new.traffic);
-        entry.swarm.insert(Holder { peer, url: new.url, holding, token: token.clone(), traffic });
+        let NewAnnounce { peer, url, target, .. } = new;
+        if entry.publisher.as_ref().is_some_and(|publisher| publisher.is(&url, target)) {
+            entry.origin = Some(peer);
+        }
+        entry.swarm.insert(Holder { peer, url, holding, token: token.clone(), target });
         let peers = hand_out::sample(entry, rng, MAX_PEERS, Some(peer));
         self.torrents.touch(serial, now);
         let holders = self.leases.len() + 1;
@@ -216,74 +190,22 @@ impl Registry {
         Some(hand_out::sample(self.torrents.find(id)?, rng, MAX_PEERS, None))
     }
 
-    /// A described client announces what it holds. The shell has checked that one who comes from `source` may say
-    /// that it is at `address`.
+    /// A described client announces what it holds.
     pub fn announce_chunks(
         &mut self,
         now: Time,
-        address: &HostPort,
-        source: IpAddr,
+        client: &Client,
         names: &[OpaqueHash],
     ) -> Result<(), DescribedRefusal> {
         self.expire(now);
-        let news = self.described.announce(&self.limits, address, source, names)?;
+        let news = self.described.announce(&self.limits, client, names)?;
         let id = news.announcer;
         self.described.alive(now, &self.limits, id);
         if !self.described.pings.contains(id) {
             self.described.pings.set(id, now + self.limits.ping_every);
         }
-        for name in news.names {
-            if let Name::Hash(hash) = *name {
-                self.list_in_torrents(id, &hash);
-            }
-        }
+        self.list_in_torrents(id, &news.names);
         Ok(())
-    }
-
-    /// Lists an announcer that has this hash in every torrent that has it.
-    fn list_in_torrents(&mut self, id: AnnouncerId, hash: &Hash) {
-        let spots: Vec<Spot> = self.torrents.spots(hash).collect();
-        for spot in spots {
-            self.list_at(spot, id, hash);
-        }
-    }
-
-    /// Adds the chunks with this hash to what a torrent knows of an announcer. Beyond the bound on bitmaps it is not
-    /// listed there; assignments know it all the same.
-    fn list_at(&mut self, spot: Spot, id: AnnouncerId, hash: &Hash) {
-        let (Some(entry), Some(announcer)) = (self.torrents.get_mut(spot.serial), self.described.get_mut(id))
-        else {
-            return;
-        };
-        let chunks: Vec<ChunkIndex> = entry.chunks_at(spot, hash).collect();
-        let count = entry.torrent.chunk_count();
-        let holder = match entry.described.entry(id) {
-            Entry::Occupied(there) => there.into_mut(),
-            Entry::Vacant(_) if self.bitmap_bytes + bitmap_bytes(count) > self.limits.bitmap_bytes => return,
-            Entry::Vacant(free) => {
-                self.bitmap_bytes += bitmap_bytes(count);
-                announcer.listed_in.insert(spot.serial);
-                let set = Arc::new(ChunkSet::empty(count));
-                free.insert(DescribedHolder { address: announcer.address.clone(), set })
-            }
-        };
-        let set = Arc::make_mut(&mut holder.set);
-        for chunk in chunks {
-            set.insert(chunk);
-        }
-    }
-
-    /// Finds the described holders of a torrent that was published after they announced.
-    fn list_described_holders(&mut self, serial: Serial, torrent: &Torrent) {
-        for chunk in (0..torrent.chunk_count()).map(ChunkIndex::new) {
-            let hash = torrent.chunk_hash(chunk);
-            let first_here = self.torrents.spots(&hash).find(|spot| spot.serial == serial);
-            let Some(spot) = first_here.filter(|spot| spot.chunk == chunk) else { continue };
-            let holders = self.described.holders(&Name::Hash(hash)).to_vec();
-            for id in holders {
-                self.list_at(spot, id, &hash);
-            }
-        }
     }
 
     /// Gives each known hash to one holder, spread over the holders.
@@ -309,10 +231,10 @@ impl Registry {
         self.described.alive(now, &self.limits, announcer);
     }
 
-    /// A DHT node registers. False when its host has its share already.
-    pub fn register_dht_node(&mut self, now: Time, node: HostPort) -> bool {
+    /// A DHT node registers. False when its target has its share already.
+    pub fn register_dht_node(&mut self, now: Time, node: HostPort, target: Target) -> bool {
         self.expire(now);
-        self.dht.register(now, node, self.limits.dht_nodes, self.limits.dht_nodes_per_host)
+        self.dht.register(now, node, target, &self.limits)
     }
 
     /// Registered DHT nodes, oldest first.
@@ -332,21 +254,21 @@ impl Registry {
         self.dht.expire(now);
     }
 
-    fn remove_announcer(&mut self, id: AnnouncerId) {
-        let Some(announcer) = self.described.remove(id) else { return };
-        for serial in announcer.listed_in {
-            let Some(entry) = self.torrents.get_mut(serial) else { continue };
-            if entry.described.remove(&id).is_some() {
-                self.bitmap_bytes -= bitmap_bytes(entry.torrent.chunk_count());
-            }
-        }
-    }
-
     /// How full the tables are.
     pub fn sizes(&self) -> Sizes {
         let (torrents, torrent_bytes) = self.torrents.size();
         let (announcers, hashes, pairs) = self.described.size();
         let (holders, bitmap_bytes) = (self.leases.len(), self.bitmap_bytes);
-        Sizes { torrents, torrent_bytes, holders, bitmap_bytes, announcers, hashes, pairs }
+        let described_bitmap_bytes = self.described_bitmaps.bytes;
+        Sizes {
+            torrents,
+            torrent_bytes,
+            holders,
+            bitmap_bytes,
+            described_bitmap_bytes,
+            announcers,
+            hashes,
+            pairs,
+        }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use protocol::api::tracker::{Have, Token};
 use protocol::chunk::BadBitmap;
-use protocol::{BaseUrl, ChunkIndex, ChunkSet, Host, PeerId};
+use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId};
+
+use crate::target::{Tally, Target};
 
 /// What a holder holds. A complete one needs no bitmap: most of a large swarm's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,17 +68,6 @@ pub(crate) const fn bitmap_bytes(chunks: u32) -> usize {
     size_of::<ChunkSet>() + ChunkSet::wire_length(chunks).next_multiple_of(8)
 }
 
-/// What a holder says it moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Payload bytes received since it started.
-    pub downloaded: u64,
-    /// Payload bytes sent since it started.
-    pub uploaded: u64,
-    /// Bytes it still wants.
-    pub left: u64,
-}
-
 /// One native holder.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
@@ -84,7 +75,7 @@ pub(crate) struct Holder {
     pub(crate) url: BaseUrl,
     pub(crate) holding: Holding,
     pub(crate) token: Token,
-    pub(crate) traffic: Traffic,
+    pub(crate) target: Target,
 }
 
 /// The native holders of one torrent: the complete ones and the others apart, each in a flat table, so that a random
@@ -95,7 +86,7 @@ pub(crate) struct Swarm {
     leechers: Vec<Holder>,
     places: HashMap<PeerId, Place>,
     by_url: HashMap<BaseUrl, PeerId>,
-    per_host: HashMap<Host, usize>,
+    per_target: Tally,
 }
 
 /// Where a holder stands: in which table, and where in it.
@@ -136,9 +127,9 @@ impl Swarm {
         self.by_url.get(url).copied()
     }
 
-    /// How many holders this host is.
-    pub(crate) fn on_host(&self, host: &Host) -> usize {
-        self.per_host.get(host).copied().unwrap_or(0)
+    /// How many holders this target is.
+    pub(crate) fn of_target(&self, target: Target) -> usize {
+        self.per_target.of(target)
     }
 
     /// Adds a holder. Neither its peer id nor its URL may be there.
@@ -148,7 +139,7 @@ impl Swarm {
         let at = self.table(complete).len();
         self.places.insert(holder.peer, Place { complete, at });
         self.by_url.insert(holder.url.clone(), holder.peer);
-        *self.per_host.entry(holder.url.address().host().clone()).or_default() += 1;
+        self.per_target.add(holder.target, 1);
         self.table_mut(complete).push(holder);
     }
 
@@ -161,13 +152,7 @@ impl Swarm {
             self.places.insert(moved, Place { complete, at });
         }
         self.by_url.remove(&holder.url);
-        let host = holder.url.address().host();
-        if let Some(count) = self.per_host.get_mut(host) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_host.remove(host);
-            }
-        }
+        self.per_target.sub(holder.target, 1);
         Some(holder)
     }
 

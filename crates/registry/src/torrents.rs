@@ -1,22 +1,62 @@
-//! Published torrents, and which of them a hash belongs to.
+//! Published torrents, and how much room they take.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{ChunkIndex, ChunkSet, Hash, HostPort, Time, Torrent, TorrentId};
+use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, HostPort, PeerId, Time, Torrent, TorrentId};
 
 use crate::described::AnnouncerId;
+use crate::hash_index::Spot;
 use crate::swarm::Swarm;
+use crate::target::Target;
+use crate::twins::Twins;
 
 /// Bytes that the index and the torrent's own table take for a chunk, about.
 const INDEX_BYTES_PER_CHUNK: usize = 128;
-/// Torrents that one hash is looked up in: the same file in several versions, not a flood of copies.
-const MAX_TORRENTS_PER_HASH: usize = 16;
 
 /// A published torrent's number in this process; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Serial(u32);
+
+/// A torrent to be published, with what that needs computed beforehand: the registry is not kept waiting for it.
+#[derive(Debug)]
+pub struct NewTorrent {
+    pub(crate) torrent: Arc<Torrent>,
+    json: Bytes,
+    twins: Twins,
+}
+
+impl NewTorrent {
+    /// `json` is what readers get. Costs a sort of the torrent's hashes.
+    pub fn new(torrent: Arc<Torrent>, json: Bytes) -> Self {
+        let twins = Twins::of(&torrent);
+        NewTorrent { torrent, json, twins }
+    }
+
+    fn weight(&self) -> usize {
+        weight(&self.torrent, &self.json)
+    }
+}
+
+/// Who published a torrent: whoever wants the plain file is sent there first, for that one is asked for it anyway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    /// Who sent it came from there.
+    Target(Target),
+    /// The peer at this URL has it at first hand.
+    Url(BaseUrl),
+}
+
+impl Publisher {
+    /// Whether a peer at this URL, which leads to this target, is the publisher's.
+    pub(crate) fn is(&self, url: &BaseUrl, target: Target) -> bool {
+        match self {
+            Publisher::Target(publisher) => *publisher == target,
+            Publisher::Url(publisher) => publisher == url,
+        }
+    }
+}
 
 /// One published torrent with those who hold it.
 #[derive(Debug)]
@@ -26,8 +66,10 @@ pub(crate) struct Entry {
     pub(crate) swarm: Swarm,
     /// Described announcers that hold some of its chunks.
     pub(crate) described: BTreeMap<AnnouncerId, DescribedHolder>,
-    /// Where content repeats: the chunks with a hash, but for the first.
-    twins: HashMap<Hash, Vec<ChunkIndex>>,
+    pub(crate) twins: Twins,
+    pub(crate) publisher: Option<Publisher>,
+    /// The publisher's peer, once one announced.
+    pub(crate) origin: Option<PeerId>,
     touched: Time,
 }
 
@@ -43,9 +85,14 @@ impl Entry {
         weight(&self.torrent, &self.json)
     }
 
-    /// The chunks with this hash, which stands at `spot`, in file order.
+    /// Nobody who is there has any of it.
+    fn is_idle(&self) -> bool {
+        self.swarm.is_empty() && self.described.is_empty()
+    }
+
+    /// Some chunks with this hash, which stands at `spot`, in file order.
     pub(crate) fn chunks_at(&self, spot: Spot, hash: &Hash) -> impl Iterator<Item = ChunkIndex> + '_ {
-        std::iter::once(spot.chunk).chain(self.twins.get(hash).into_iter().flatten().copied())
+        std::iter::once(spot.chunk).chain(self.twins.some(hash))
     }
 }
 
@@ -53,21 +100,11 @@ fn weight(torrent: &Torrent, json: &Bytes) -> usize {
     json.len() + torrent.chunk_count() as usize * INDEX_BYTES_PER_CHUNK
 }
 
-/// Where a hash stands: a torrent, and the first of its chunks that has it; [`Entry::chunks_at`] knows the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spot {
-    pub(crate) serial: Serial,
-    pub(crate) chunk: ChunkIndex,
-}
-
 /// All published torrents.
 #[derive(Debug, Default)]
 pub(crate) struct Torrents {
     by_id: HashMap<TorrentId, Serial>,
     entries: BTreeMap<Serial, Entry>,
-    /// Most hashes stand in one torrent only; the others' further spots are in `more`.
-    first: HashMap<Hash, Spot>,
-    more: HashMap<Hash, Vec<Spot>>,
     bytes: usize,
     next: u32,
 }
@@ -89,12 +126,6 @@ impl Torrents {
         self.serial(id).and_then(|serial| self.get(serial))
     }
 
-    /// Where this hash stands.
-    pub(crate) fn spots(&self, hash: &Hash) -> impl Iterator<Item = Spot> + '_ {
-        let more = self.more.get(hash).into_iter().flatten();
-        self.first.get(hash).into_iter().chain(more).copied()
-    }
-
     /// Says that somebody still cares for this torrent.
     pub(crate) fn touch(&mut self, serial: Serial, now: Time) {
         if let Some(entry) = self.entries.get_mut(&serial) {
@@ -102,50 +133,39 @@ impl Torrents {
         }
     }
 
-    /// Whether there is room for one more of this weight.
-    pub(crate) fn fits(&self, torrent: &Torrent, json: &Bytes, most: usize, most_bytes: usize) -> bool {
-        self.entries.len() < most && self.bytes + weight(torrent, json) <= most_bytes
-    }
-
-    /// The torrent to give up first: of those that nobody holds a lease on, the one longest not touched.
-    pub(crate) fn idlest(&self) -> Option<Serial> {
-        let idle = self.entries.iter().filter(|(_, entry)| entry.swarm.is_empty());
-        idle.min_by_key(|(serial, entry)| (entry.touched, **serial)).map(|(serial, _)| *serial)
+    /// The torrents to give up so that this one has room: of those that nobody holds, the ones longest not touched, and
+    /// no more than needed. `None` when all of them would not be enough.
+    pub(crate) fn victims(&self, new: &NewTorrent, most: usize, most_bytes: usize) -> Option<Vec<Serial>> {
+        let too_many = (self.entries.len() + 1).saturating_sub(most);
+        let too_heavy = (self.bytes + new.weight()).saturating_sub(most_bytes);
+        if too_many == 0 && too_heavy == 0 {
+            return Some(Vec::new());
+        }
+        let idle = self.entries.iter().filter(|(_, entry)| entry.is_idle());
+        let mut idle: Vec<_> = idle.map(|(serial, entry)| (entry.touched, *serial, entry.weight())).collect();
+        idle.sort_unstable();
+        let mut freed = 0;
+        for (given_up, &(_, _, weight)) in (1..).zip(&idle) {
+            freed += weight;
+            if given_up >= too_many && freed >= too_heavy {
+                idle.truncate(given_up);
+                return Some(idle.into_iter().map(|(_, serial, _)| serial).collect());
+            }
+        }
+        None
     }
 
     /// Adds a torrent that is not there yet.
-    pub(crate) fn insert(&mut self, now: Time, torrent: Arc<Torrent>, json: Bytes) -> Serial {
+    pub(crate) fn insert(&mut self, now: Time, new: NewTorrent, publisher: Option<Publisher>) -> Serial {
         let serial = Serial(self.next);
         self.next += 1;
-        self.bytes += weight(&torrent, &json);
-        self.by_id.insert(torrent.id(), serial);
-        let mut twins: HashMap<Hash, Vec<ChunkIndex>> = HashMap::new();
-        for (chunk, hash) in (0..).map(ChunkIndex::new).zip(torrent.hashes().iter()) {
-            if !self.index(hash, Spot { serial, chunk }) {
-                twins.entry(hash).or_default().push(chunk);
-            }
-        }
-        let described = BTreeMap::new();
-        let entry = Entry { torrent, json, swarm: Swarm::default(), described, twins, touched: now };
+        self.bytes += new.weight();
+        self.by_id.insert(new.torrent.id(), serial);
+        let NewTorrent { torrent, json, twins } = new;
+        let (swarm, described) = (Swarm::default(), BTreeMap::new());
+        let entry = Entry { torrent, json, swarm, described, twins, publisher, origin: None, touched: now };
         self.entries.insert(serial, entry);
         serial
-    }
-
-    /// Notes where a hash stands; false when its torrent is noted for this hash already.
-    fn index(&mut self, hash: Hash, spot: Spot) -> bool {
-        let Some(first) = self.first.get(&hash) else {
-            self.first.insert(hash, spot);
-            return true;
-        };
-        let more = self.more.get(&hash);
-        let last = more.and_then(|more| more.last()).unwrap_or(first);
-        if last.serial == spot.serial {
-            return false;
-        }
-        if more.map_or(0, Vec::len) + 1 < MAX_TORRENTS_PER_HASH {
-            self.more.entry(hash).or_default().push(spot);
-        }
-        true
     }
 
     /// Takes a torrent out.
@@ -153,25 +173,7 @@ impl Torrents {
         let entry = self.entries.remove(&serial)?;
         self.bytes -= entry.weight();
         self.by_id.remove(&entry.torrent.id());
-        for hash in entry.torrent.hashes().iter() {
-            self.unindex(&hash, serial);
-        }
         Some(entry)
-    }
-
-    fn unindex(&mut self, hash: &Hash, serial: Serial) {
-        if let Some(more) = self.more.get_mut(hash) {
-            more.retain(|spot| spot.serial != serial);
-        }
-        if self.first.get(hash).is_some_and(|spot| spot.serial == serial) {
-            match self.more.get_mut(hash).filter(|more| !more.is_empty()).map(|more| more.remove(0)) {
-                Some(spot) => self.first.insert(*hash, spot),
-                None => self.first.remove(hash),
-            };
-        }
-        if self.more.get(hash).is_some_and(Vec::is_empty) {
-            self.more.remove(hash);
-        }
     }
 
     /// Published torrents, and the bytes they take.

@@ -67,9 +67,11 @@ const LIMITS: fn() -> Limits = || Limits {
     torrents: 3,
     holders: 12,
     bitmap_bytes: 1 << 10,
+    described_bitmap_bytes: 1 << 9,
     announcers: 5,
     hashes: 12,
     pairs: 20,
+    described_share: 2,
     ..Limits::default()
 };
 
@@ -115,9 +117,9 @@ fn apply(
             prop_assert_eq!(left.is_ok(), model.natives.remove(&(which, number)).is_some());
         }
         Step::AnnounceChunks { port, torrent, chunks } => {
-            let address = address(&format!("10.1.1.1:{port}"));
+            let address = address(&format!("10.1.1.{}:{port}", port % 3));
             let names: Vec<_> = chunks.iter().map(|chunk| hash(&torrents[torrent], *chunk)).collect();
-            if world.registry.announce_chunks(now, &address, SOURCE, &names).is_ok() {
+            if world.registry.announce_chunks(now, &client(&address), &names).is_ok() {
                 let (until, held) = model.described.entry(address).or_default();
                 *until = now + Duration::from_secs(14);
                 held.extend(names.iter().map(|name| name.as_str().to_owned()));
@@ -189,6 +191,7 @@ fn check(
     prop_assert!(sizes.torrents <= limits.torrents && sizes.holders <= limits.holders);
     prop_assert!(sizes.bitmap_bytes <= limits.bitmap_bytes && sizes.announcers <= limits.announcers);
     prop_assert!(sizes.hashes <= limits.hashes && sizes.pairs <= limits.pairs);
+    prop_assert!(sizes.described_bitmap_bytes <= limits.described_bitmap_bytes);
     let mut alive = BTreeSet::new();
     for (at, torrent) in torrents.iter().enumerate() {
         let Some(peers) = world.registry.peers(model.now, &mut world.rng, torrent.id()) else { continue };
@@ -211,6 +214,7 @@ fn check(
     prop_assert_eq!(world.registry.sizes().holders, living);
     if living == 0 && model.described.values().all(|(until, _)| *until <= model.now) {
         prop_assert_eq!(world.registry.sizes().bitmap_bytes, 0, "memory belongs to those who are there");
+        prop_assert_eq!(world.registry.sizes().described_bitmap_bytes, 0);
         prop_assert_eq!(world.registry.sizes().pairs, 0);
     }
     Ok(())

@@ -103,16 +103,16 @@ fn one_registry_has_two_doors() {
     let id = torrent.id();
     // The described client announces before the torrent is published, and once more after.
     let (early, late) = (address("10.0.0.7:80"), address("10.0.0.8:80"));
-    world.registry.announce_chunks(at(0), &early, SOURCE, &[hash(&torrent, 0)]).unwrap();
+    world.registry.announce_chunks(at(0), &client(&early), &[hash(&torrent, 0)]).unwrap();
     world.publish(at(0), &torrent);
-    world.registry.announce_chunks(at(0), &late, SOURCE, &all_hashes(&torrent)).unwrap();
+    world.registry.announce_chunks(at(0), &client(&late), &all_hashes(&torrent)).unwrap();
     let peers = world.registry.peers(at(0), &mut world.rng, id).unwrap();
     let wire: std::collections::BTreeMap<_, _> =
         peers.into_iter().map(|handed| (handed.url.to_string(), Have::from(handed.holding))).collect();
     let expected = [("http://10.0.0.7", have(&torrent, &[0, 2])), ("http://10.0.0.8", Have::Complete)];
     assert_eq!(wire, expected.map(|(url, have)| (url.to_owned(), have)).into());
     // A native peer appears in the assignments; one that the described protocol cannot name does not.
-    world.registry.announce_chunks(at(1), &early, SOURCE, &[]).unwrap();
+    world.registry.announce_chunks(at(1), &client(&early), &[]).unwrap();
     world.announce(at(10), id, 1, have(&torrent, &[3])).unwrap();
     let behind = "https://site.example/p".parse().unwrap();
     world.announce_as(at(10), id, 2, behind, Have::Complete, None).unwrap();
@@ -129,7 +129,7 @@ fn a_described_announcer_lives_by_pings_and_is_gone_within_fifteen_seconds() {
     let torrent = torrent("a", b"abc");
     let (hashes, living, dead) = (all_hashes(&torrent), address("10.0.0.7:80"), address("10.0.0.8:80"));
     for who in [&living, &dead] {
-        world.registry.announce_chunks(at(0), who, SOURCE, &hashes).unwrap();
+        world.registry.announce_chunks(at(0), &client(who), &hashes).unwrap();
     }
     let mut pings = 0;
     for second in 1..=60 {
@@ -153,7 +153,7 @@ fn an_assignment_is_spread_over_the_holders_in_entries_of_a_quarter() {
     let torrent = torrent("a", &(0..=255).collect::<Vec<u8>>());
     let hashes = all_hashes(&torrent);
     for port in 1..=8 {
-        world.registry.announce_chunks(at(0), &address(&format!("a:{port}")), SOURCE, &hashes).unwrap();
+        world.registry.announce_chunks(at(0), &client(&address(&format!("a:{port}"))), &hashes).unwrap();
     }
     let assigned = world.registry.assign(at(0), &mut world.rng, &hashes);
     assert_eq!(assigned.len(), 8);
@@ -205,7 +205,7 @@ fn a14_torrents_without_peers_make_room_and_those_with_peers_stay() {
 
 #[test]
 fn a06_one_host_can_only_be_so_many_holders() {
-    let limits = Limits { holders_per_host: 3, announcers_per_host: 3, ..Limits::default() };
+    let limits = Limits { holders_per_target: 3, announcers_per_target: 3, ..Limits::default() };
     let (mut world, torrent) = (World::new(limits), torrent("a", b"abc"));
     world.publish(at(0), &torrent);
     for number in 1..=5 {
@@ -213,7 +213,7 @@ fn a06_one_host_can_only_be_so_many_holders() {
         let native = world.announce_as(at(0), torrent.id(), number, victim, Have::Complete, None);
         assert_eq!(native.is_ok(), number <= 3, "{number}");
         let described = address(&format!("10.0.0.66:{number}"));
-        let described = world.registry.announce_chunks(at(0), &described, SOURCE, &all_hashes(&torrent));
+        let described = world.registry.announce_chunks(at(0), &client(&described), &all_hashes(&torrent));
         assert_eq!(described.is_ok(), number <= 3, "{number}");
     }
     assert_eq!(world.listed(at(0), torrent.id()).len(), 6);
@@ -226,7 +226,7 @@ fn a36_a_clock_that_stands_still_or_goes_back_breaks_nothing() {
     world.publish(at(100), &torrent);
     world.announce(at(100), torrent.id(), 1, Have::Complete).unwrap();
     world.announce(at(50), torrent.id(), 2, Have::Complete).unwrap();
-    world.registry.announce_chunks(at(10), &address("a:1"), SOURCE, &all_hashes(&torrent)).unwrap();
+    world.registry.announce_chunks(at(10), &client(&address("a:1")), &all_hashes(&torrent)).unwrap();
     assert_eq!(world.listed(at(0), torrent.id()).len(), 3);
     assert!(world.listed(at(200), torrent.id()).is_empty());
 }

@@ -9,7 +9,7 @@ use protocol::{
 };
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use registry::{Announced, Limits, NewAnnounce, Registry, Traffic};
+use registry::{Announced, Limits, NewAnnounce, Registry, Target};
 
 use crate::node::NodeId;
 
@@ -47,14 +47,13 @@ impl Tracker {
         now: Time,
         node: NodeId,
         held: &ChunkSet,
-        traffic: Traffic,
         shown: Option<Token>,
     ) -> Option<Announced> {
         let new = NewAnnounce {
             peer: peer_id(node),
             url: url(node),
+            target: Target::of(ip(node)),
             have: Have::of(held),
-            traffic,
             shown,
             fresh: Token::new(node.get().to_string()),
         };
@@ -92,10 +91,14 @@ pub(crate) fn node_of(peer: PeerId) -> NodeId {
 
 /// Everyone has an address of its own.
 fn url(node: NodeId) -> BaseUrl {
-    let [_, a, b, c] = node.get().to_be_bytes();
-    let host = Host::ip(std::net::IpAddr::from([10, a, b, c]));
-    let address = HostPort::new(host, PORT).unwrap_or_else(|_| unreachable!("the port is not 0"));
+    let address =
+        HostPort::new(Host::ip(ip(node)), PORT).unwrap_or_else(|_| unreachable!("the port is not 0"));
     BaseUrl::http(address)
+}
+
+fn ip(node: NodeId) -> std::net::IpAddr {
+    let [_, a, b, c] = node.get().to_be_bytes();
+    [10, a, b, c].into()
 }
 
 #[cfg(test)]
@@ -105,11 +108,10 @@ mod tests {
     #[test]
     fn whoever_announces_is_handed_out_under_its_number() {
         let mut tracker = Tracker::new(1000, 100, 1);
-        let traffic = Traffic::default();
         let held = ChunkSet::full(10);
-        let first = tracker.announce(Time::ZERO, NodeId::new(70_000), &held, traffic, None);
+        let first = tracker.announce(Time::ZERO, NodeId::new(70_000), &held, None);
         assert!(first.is_some_and(|answer| answer.peers.is_empty()));
-        let second = tracker.announce(Time::ZERO, NodeId::new(1), &ChunkSet::empty(10), traffic, None);
+        let second = tracker.announce(Time::ZERO, NodeId::new(1), &ChunkSet::empty(10), None);
         let named: Vec<_> = second.unwrap().peers.iter().filter_map(|peer| peer.peer.map(node_of)).collect();
         assert_eq!(named, [NodeId::new(70_000)]);
     }

@@ -1,6 +1,6 @@
 //! What only a browser sees or sends: the link page, its style sheet, and the headers that give foreign pages away.
 
-use axum::extract::{Path, Request};
+use axum::extract::{Path, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -17,7 +17,7 @@ use crate::answer::{answer, empty, problem};
 /// A chunked request body: nothing that speaks to trackers needs one, and two ways to tell a body's length are how
 /// requests are smuggled past a proxy (threat A13). A state change that a foreign page makes its reader's browser send
 /// (threat A25).
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(tracker): State<Tracker>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let mut response =
@@ -26,7 +26,9 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         return response;
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && comes_from_elsewhere(headers) {
+    // An origin that equals the `Host` proves nothing when a stranger pointed that name at us (threat A24).
+    let is_page = headers.contains_key(header::ORIGIN);
+    if !reads && is_page && (comes_from_elsewhere(headers) || !is_our_name(&tracker, headers)) {
         return problem(StatusCode::FORBIDDEN, &"another site's page may not change anything here");
     }
     next.run(request).await
@@ -61,9 +63,9 @@ pub(crate) fn link_page(tracker: &Tracker, headers: &HeaderMap, torrent: &Torren
         (registry.counts(now, torrent.id()).unwrap_or_default(), registry.seed(now, rng, torrent.id()))
     });
     let folder = torrent.layout().shape() == Shape::Folder;
-    let file_url = seed.map(|seed| {
+    let file_url = seed.as_ref().map(|seed| {
         let path = protocol::api::peer::file_path(torrent.id());
-        seed.join(&if folder { format!("{path}/") } else { path })
+        seed.url.join(&if folder { format!("{path}/") } else { path })
     });
     let html = pages::link_page(&LinkPage {
         name: torrent.name().as_str(),

@@ -11,7 +11,7 @@ use http::StatusCode;
 use protocol::HostPort;
 use protocol::api::peer::PONG;
 use protocol::api::tracker::{AnnounceChunks, DhtNode, MAX_DESCRIBED_BODY, MAX_HASHES, OpaqueHash, Port};
-use registry::DescribedRefusal;
+use registry::{Client, DescribedRefusal};
 use serde::de::DeserializeOwned;
 
 use crate::Tracker;
@@ -41,15 +41,15 @@ pub(crate) async fn announce(
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
     };
     let source = source_of(from);
-    if let Err(refused) = tracker.filter().addresses(source, address.host()).await {
-        return refusal(StatusCode::BAD_REQUEST, &refused);
-    }
-    let kept =
-        tracker.with(|registry, _, now| registry.announce_chunks(now, &address, source, &announce.hashes));
-    match kept {
+    let target = match tracker.filter().target(source, address.host()).await {
+        Ok(target) => target,
+        Err(refused) => return refusal(StatusCode::BAD_REQUEST, &refused),
+    };
+    let client = Client { address, source, target };
+    match tracker.with(|registry, _, now| registry.announce_chunks(now, &client, &announce.hashes)) {
         Ok(()) => text(StatusCode::OK, "Ok"),
         Err(refused @ DescribedRefusal::TooManyHashes(_)) => refusal(StatusCode::BAD_REQUEST, &refused),
-        Err(refused @ DescribedRefusal::HostFull(_)) => {
+        Err(refused @ (DescribedRefusal::TargetFull(_) | DescribedRefusal::ShareTaken)) => {
             retry_after(refusal(StatusCode::TOO_MANY_REQUESTS, &refused), FULL_RETRY_S)
         }
         Err(refused @ DescribedRefusal::Full) => {
@@ -89,10 +89,11 @@ pub(crate) async fn register_dht_node(
         Ok(node) => node,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
     };
-    if let Err(refused) = tracker.filter().addresses(source_of(from), node.host()).await {
-        return refusal(StatusCode::BAD_REQUEST, &refused);
-    }
-    if tracker.with(|registry, _, now| registry.register_dht_node(now, node)) {
+    let target = match tracker.filter().target(source_of(from), node.host()).await {
+        Ok(target) => target,
+        Err(refused) => return refusal(StatusCode::BAD_REQUEST, &refused),
+    };
+    if tracker.with(|registry, _, now| registry.register_dht_node(now, node, target)) {
         text(StatusCode::OK, "Ok")
     } else {
         refusal(StatusCode::TOO_MANY_REQUESTS, &"this host has its share of nodes here")

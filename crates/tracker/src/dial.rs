@@ -65,6 +65,7 @@ async fn exchange(
     // The connection does the work; the answer may be whole before or after it ends.
     let mut answer = std::pin::pin!(answer);
     tokio::select! {
+        biased;
         bytes = &mut answer => bytes,
         _ = connection => answer.await,
     }

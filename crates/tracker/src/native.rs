@@ -14,7 +14,7 @@ use protocol::base_url::Scheme;
 use protocol::{BaseUrl, Host, HostPort, PeerId, TorrentId};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use registry::{Handed, NewAnnounce, Refusal, Traffic};
+use registry::{Handed, NewAnnounce, Refusal, Target};
 
 use crate::answer::{body_problem, empty, json, problem, retry_after};
 use crate::tracker::source_of;
@@ -52,18 +52,16 @@ pub(crate) async fn announce(
         Ok(announce) => announce,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error),
     };
-    let url = match reachable(&tracker, from, announce.reachable).await {
-        Ok(url) => url,
+    let (url, target) = match reachable(&tracker, from, announce.reachable).await {
+        Ok(reachable) => reachable,
         Err(refused) => return refused,
     };
     let Some(fresh) = new_token() else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, &"the system has no random numbers");
     };
-    let (downloaded, uploaded, left) = (announce.downloaded, announce.uploaded, announce.left);
-    let traffic = Traffic { downloaded, uploaded, left };
     let shown = bearer(&headers);
     let (peer, have) = (announce.peer, announce.have);
-    let new = NewAnnounce { peer, url: url.clone(), have, traffic, shown: shown.clone(), fresh };
+    let new = NewAnnounce { peer, url: url.clone(), target, have, shown: shown.clone(), fresh };
     let again = new.clone();
     let mut answered = tracker.with(|registry, rng, now| registry.announce(now, rng, id, new));
     if let Err(Refusal::UrlTaken { by }) = answered
@@ -109,17 +107,21 @@ pub(crate) async fn leave(
     }
 }
 
-/// Where an announcer can be reached, if it may say so.
-async fn reachable(tracker: &Tracker, from: SocketAddr, reachable: Reachable) -> Result<BaseUrl, Response> {
+/// Where an announcer can be reached, if it may say so, and whom that leads to.
+async fn reachable(
+    tracker: &Tracker,
+    from: SocketAddr,
+    reachable: Reachable,
+) -> Result<(BaseUrl, Target), Response> {
     let refused = |error: &dyn std::fmt::Display| problem(StatusCode::BAD_REQUEST, &error.to_string());
     match reachable {
         Reachable::Port(port) => {
             let address = HostPort::new(Host::ip(from.ip()), port.get()).map_err(|error| refused(&error))?;
-            Ok(BaseUrl::http(address))
+            Ok((BaseUrl::http(address), Target::of(from.ip())))
         }
         Reachable::Url(url) => {
-            let checked = tracker.filter().addresses(source_of(from), url.address().host()).await;
-            checked.map(|_| url).map_err(|error| refused(&error))
+            let checked = tracker.filter().target(source_of(from), url.address().host()).await;
+            checked.map(|target| (url, target)).map_err(|error| refused(&error))
         }
     }
 }
@@ -169,7 +171,7 @@ fn refusal(refused: &Refusal, token_shown: bool) -> Response {
         }
         Refusal::UrlTaken { .. } => retry_after(problem(StatusCode::CONFLICT, refused), RETRY_S),
         Refusal::Bitmap(_) => problem(StatusCode::BAD_REQUEST, refused),
-        Refusal::HostFull(_) => retry_after(problem(StatusCode::TOO_MANY_REQUESTS, refused), RETRY_S),
+        Refusal::TargetFull(_) => retry_after(problem(StatusCode::TOO_MANY_REQUESTS, refused), RETRY_S),
         Refusal::Full => retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, refused), RETRY_S),
     }
 }

@@ -28,6 +28,7 @@ pub(crate) async fn run(tracker: Tracker, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             // Dropping the set ends what is under way.
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause(&tracker)) => {}
@@ -72,6 +73,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use protocol::HostPort;
+    use registry::{Client, Target};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -93,6 +95,10 @@ mod tests {
         (Tracker::with_resolver(TrackerConfig::default(), resolver), looked)
     }
 
+    fn client(address: &HostPort, source: IpAddr) -> Client {
+        Client { address: address.clone(), source, target: Target::of(source) }
+    }
+
     /// Whether a listener here is dialled when a name that was announced from `source` is pinged.
     async fn is_dialled(source: IpAddr) -> bool {
         let canary = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -102,7 +108,7 @@ mod tests {
         assert!(tracker.filter().addresses(source, address.host()).await.is_ok(), "as it announced");
         let announcer = tracker.with(|registry, _, now| {
             let hash = protocol::api::tracker::OpaqueHash::new("a").unwrap();
-            registry.announce_chunks(now, &address, source, &[hash]).unwrap();
+            registry.announce_chunks(now, &client(&address, source), &[hash]).unwrap();
             registry.pings_due(now + Duration::from_secs(5), 1)[0].announcer
         });
         let ping = PingDue { announcer, address, source };
@@ -142,7 +148,7 @@ mod tests {
         let announcer = tracker.with(|registry, _, now| {
             let hash = protocol::api::tracker::OpaqueHash::new("a").unwrap();
             let address = format!("two.example:{port}").parse().unwrap();
-            registry.announce_chunks(now, &address, HERE, &[hash]).unwrap();
+            registry.announce_chunks(now, &client(&address, HERE), &[hash]).unwrap();
             registry.pings_due(now + Duration::from_secs(5), 1).remove(0)
         });
         assert!(is_alive(&tracker, &announcer).await);

@@ -4,16 +4,18 @@
 //! filled in for each reader: it is the one by which that reader reached us, and nobody who publishes can put another
 //! there.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use protocol::torrent::{MAX_TORRENT_JSON, ParseError};
 use protocol::{BaseUrl, Torrent, TorrentId};
+use registry::{NewTorrent, Publisher, Target};
 
 use crate::Tracker;
 use crate::answer::{answer, body_problem, empty, problem, retry_after};
@@ -38,7 +40,12 @@ enum Refused {
 }
 
 /// `PUT /torrent/{id}`: refused unless the content gives that id (threat A39).
-pub(crate) async fn publish(State(tracker): State<Tracker>, Path(id): Path<String>, body: Body) -> Response {
+pub(crate) async fn publish(
+    State(tracker): State<Tracker>,
+    Path(id): Path<String>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    body: Body,
+) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
     let received = match tracker.bodies().read(body, MAX_TORRENT_JSON).await {
         Ok(received) => received,
@@ -47,22 +54,25 @@ pub(crate) async fn publish(State(tracker): State<Tracker>, Path(id): Path<Strin
     match tracker.bodies().compute(received, move |json| checked(id, json)).await {
         Err(error) => body_problem(error),
         Ok(Err(refused)) => problem(StatusCode::UNPROCESSABLE_ENTITY, &refused),
-        Ok(Ok((torrent, json))) => {
-            match tracker.with(|registry, _, now| registry.publish(now, &torrent, json)) {
-                Ok(()) => empty(StatusCode::NO_CONTENT),
-                Err(full) => retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, &full), FULL_RETRY_S),
+        Ok(Ok(new)) => {
+            let publisher = Some(Publisher::Target(Target::of(from.ip())));
+            let begun = tracker.with(|registry, _, now| registry.begin_publishing(now, new, publisher));
+            if let Err(full) = begun {
+                return retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, &full), FULL_RETRY_S);
             }
+            tracker.index().await;
+            empty(StatusCode::NO_CONTENT)
         }
     }
 }
 
-fn checked(id: TorrentId, json: &[u8]) -> Result<(Arc<Torrent>, Bytes), Refused> {
+fn checked(id: TorrentId, json: &[u8]) -> Result<NewTorrent, Refused> {
     let torrent = Torrent::from_json(json)?.with_tracker(None);
     if torrent.id() != id {
         return Err(Refused::OtherId(torrent.id()));
     }
     let json = Bytes::from(torrent.to_json());
-    Ok((Arc::new(torrent), json))
+    Ok(NewTorrent::new(Arc::new(torrent), json))
 }
 
 /// `GET /torrent/{id}`: torrent.json, or the link page for a browser.

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use protocol::Host;
+use registry::Target;
 
 use crate::AllowRule;
 use crate::resolver::Resolver;
@@ -53,6 +54,14 @@ impl SourceFilter {
         } else {
             Err(Refused::Foreign { host: host.clone(), source_address: source })
         }
+    }
+
+    /// As whose a listing of `host` counts, if one who comes from `source` may announce it: for itself it is the
+    /// source, whatever the name; where the operator vouches for others, each of those.
+    pub(crate) async fn target(&self, source: IpAddr, host: &Host) -> Result<Target, Refused> {
+        let addresses = self.addresses(source, host).await?;
+        // The least of several: the order in which a resolver tells them changes.
+        Ok(Target::of(addresses.into_iter().min().unwrap_or(source)))
     }
 
     fn is_taken(&self, source: IpAddr, address: IpAddr) -> bool {

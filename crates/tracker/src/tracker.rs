@@ -11,10 +11,10 @@ use http::HeaderMap;
 use net::{Listener, Net};
 use pages::browser::host_of;
 use protocol::api::{tracker as api, well_known};
-use protocol::{BaseUrl, Time, Torrent};
+use protocol::{BaseUrl, Time, Torrent, TorrentId};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use registry::{PublishRefusal, Registry};
+use registry::{NewTorrent, PublishRefusal, Registry};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,11 @@ use crate::body::Bodies;
 use crate::resolver::Resolver;
 use crate::source::SourceFilter;
 use crate::{TrackerConfig, answer, browser, described, native, pinger, publish};
+
+/// Hashes of a new torrent that are noted while everybody else waits: about two milliseconds.
+const INDEX_STEPS: usize = 4096;
+/// How long everybody else has then: a mutex that is taken again at once is nobody else's.
+const INDEX_PAUSE: Duration = Duration::from_millis(1);
 
 /// A tracker. Clones are the same tracker.
 #[derive(Clone, Debug)]
@@ -82,7 +87,7 @@ impl Tracker {
             .route("/torrent/{id}/peers/{peer}", delete(native::leave))
             .route("/assets/{name}", get(browser::asset))
             .fallback(answer::not_found)
-            .layer(axum::middleware::from_fn(browser::guard))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), browser::guard))
             .with_state(self.clone())
     }
 
@@ -104,13 +109,41 @@ impl Tracker {
         Ok(())
     }
 
-    /// Publishes a torrent in this process, as `PUT /torrent/{id}` does. Costs a pass over its hashes: call it off the
+    /// Publishes a torrent in this process, as `PUT /torrent/{id}` does. Costs a sort of its hashes: call it off the
     /// reactor when it is large.
     pub fn publish(&self, torrent: Torrent) -> Result<(), PublishRefusal> {
         let torrent = torrent.with_tracker(None);
         let json = Bytes::from(torrent.to_json());
-        let torrent = Arc::new(torrent);
-        self.with(|registry, _, now| registry.publish(now, &torrent, json))
+        let new = NewTorrent::new(Arc::new(torrent), json);
+        self.with(|registry, _, now| registry.begin_publishing(now, new, None))?;
+        while self.index_some() {}
+        Ok(())
+    }
+
+    /// Says that the peer at this URL has a torrent at first hand: the link page sends browsers there.
+    pub fn set_publisher(&self, id: TorrentId, url: BaseUrl) {
+        self.with(|registry, _, _| registry.set_publisher(id, url));
+    }
+
+    /// Lets the hashes of a torrent that was just published be found. Others are answered in between.
+    pub(crate) async fn index(&self) {
+        if !self.index_some() {
+            return;
+        }
+        let tracker = self.clone();
+        // A task of its own: it is not left half done when the publisher hangs up.
+        let indexing = tokio::spawn(async move {
+            while tracker.index_some() {
+                tokio::time::sleep(INDEX_PAUSE).await;
+            }
+        });
+        // It has no end but this one; a panic in it was logged by the runtime.
+        let _ = indexing.await;
+    }
+
+    /// A part of what publishing left to do; true when there is more.
+    fn index_some(&self) -> bool {
+        self.with(|registry, _, _| registry.index(INDEX_STEPS))
     }
 
     /// Changes where announcers are told to send metrics.

@@ -173,7 +173,7 @@ async fn a05_an_answer_that_redirects_leads_nowhere() {
 #[tokio::test]
 async fn a06_a_victim_is_listed_so_often_and_no_more() {
     let registry =
-        registry::Limits { holders_per_host: 3, announcers_per_host: 3, ..registry::Limits::default() };
+        registry::Limits { holders_per_target: 3, announcers_per_target: 3, ..registry::Limits::default() };
     let server = Server::start(TrackerConfig { registry, ..TrackerConfig::default() }).await;
     let torrent = torrent("data.bin", b"abc");
     server.publish(&torrent).await;
@@ -263,6 +263,7 @@ async fn a14_floods_meet_type_checks_and_bounds() {
         announcers: 3,
         hashes: 10,
         hashes_per_announcer: 8,
+        described_share: 1,
         ..registry::Limits::default()
     };
     let server = Server::start(TrackerConfig { registry, ..TrackerConfig::default() }).await;

@@ -87,6 +87,18 @@ impl ChunkSet {
         new
     }
 
+    /// Adds every chunk of `other` (of the same torrent): one step a word.
+    ///
+    /// # Panics
+    /// When the sets are of torrents with different numbers of chunks.
+    pub fn insert_all(&mut self, other: &ChunkSet) {
+        assert_eq!(self.len, other.len, "sets of different torrents");
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            self.count += (theirs & !*mine).count_ones();
+            *mine |= theirs;
+        }
+    }
+
     /// Takes `chunk` out; true when it was there.
     pub fn remove(&mut self, chunk: ChunkIndex) -> bool {
         let there = self.contains(chunk);
@@ -269,6 +281,10 @@ mod tests {
             prop_assert_eq!(missing.difference(&set).count(), missing.count() as usize);
             prop_assert_eq!(missing.intersection(&set).count(), 0);
             prop_assert_eq!(set.intersection(&ChunkSet::full(len)).count(), set.count() as usize);
+            let mut both = set.clone();
+            both.insert_all(&missing);
+            both.insert_all(&set);
+            prop_assert_eq!(both, ChunkSet::full(len));
             let from_runs: u32 = set.runs().iter().map(|(first, last)| last.get() - first.get() + 1).sum();
             prop_assert_eq!(from_runs, set.count());
         }

@@ -12,7 +12,7 @@ use protocol::{
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use registry::{Announced, Limits, NewAnnounce, Refusal, Registry, Traffic};
+use registry::{Announced, Client, Limits, NewAnnounce, Refusal, Registry, Target};
 
 pub(crate) const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
@@ -65,6 +65,16 @@ pub(crate) fn address(text: &str) -> HostPort {
     text.parse().unwrap()
 }
 
+/// Whom an address leads to; every name leads to [`SOURCE`].
+pub(crate) fn target(address: &HostPort) -> Target {
+    Target::of(address.host().as_ip().unwrap_or(SOURCE))
+}
+
+/// A described client.
+pub(crate) fn client(address: &HostPort) -> Client {
+    Client { address: address.clone(), source: SOURCE, target: target(address) }
+}
+
 pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) rng: StdRng,
@@ -101,9 +111,9 @@ impl World {
     ) -> Result<Announced, Refusal> {
         let new = NewAnnounce {
             peer: peer(number),
+            target: target(url.address()),
             url,
             have,
-            traffic: Traffic::default(),
             shown,
             fresh: token(number),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::ChunkSet;
-use registry::{Holding, Traffic};
+use registry::Holding;
 
 use super::World;
 use crate::agenda::Happening;
@@ -57,10 +57,7 @@ impl World<'_> {
         let away = self.is_tracker_away();
         let node = &self.nodes[id.slot()];
         let (one_way, shown) = (node.link.delay, node.announcer.token.clone());
-        let left = self.experiment.file_bytes - self.bytes_in(node);
-        let traffic = Traffic { downloaded: node.received, uploaded: node.sent, left };
-        let answer =
-            if away { None } else { self.tracker.announce(self.now, id, &node.held, traffic, shown) };
+        let answer = if away { None } else { self.tracker.announce(self.now, id, &node.held, shown) };
         self.node(id).announcer.answer = answer;
         self.plan(one_way, Happening::Answered(id));
     }
