@@ -70,6 +70,7 @@ pub async fn listen(listener: impl Into<Listener>, router: Router, limits: Limit
     let cut = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
@@ -121,6 +122,7 @@ async fn serve(
         .serve_connection(TokioIo::new(StrictHead::new(IdleTimeout::new(stream, limits.idle))), service);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
+            biased;
         result = &mut connection => result,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();

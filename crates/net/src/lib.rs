@@ -4,6 +4,7 @@
 //! test that means the real one. The real streams stay what tokio made them, behind one `match` a call; only streams of
 //! another network are boxed.
 
+mod blocking;
 mod connector;
 mod listener;
 mod names;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use net::Net;
 use protocol::{BaseUrl, Host};
 
+use crate::dht::DhtConfig;
+
 /// How a peer listens, what it calls itself, and how much it may send and receive.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -24,9 +26,11 @@ pub struct Config {
     pub limit_down: Option<u64>,
     /// Where metrics go.
     pub metrics: MetricsTo,
+    /// How it takes part in the DHT; `None`: it does not.
+    pub dht: Option<DhtConfig>,
     /// The network: the system's, except in tests.
     pub net: Net,
-    /// Seed of every random choice of the brains.
+    /// Seed of every random choice, the process's id among them: no two peers may have the same.
     pub seed: u64,
 }
 

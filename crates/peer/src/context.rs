@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use net::Net;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
+use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::dht::Dht;
 use crate::gate::Gate;
 use crate::http_client::HttpClient;
 use crate::identity::Identity;
+use crate::metrics_client::Board;
 use crate::throttle::Throttle;
 
 /// One per peer, behind an `Arc`.
@@ -16,12 +20,18 @@ pub(crate) struct Context {
     pub(crate) identity: Identity,
     pub(crate) clock: Clock,
     pub(crate) catalog: Catalog,
+    /// What the metrics server is told.
+    pub(crate) board: Board,
     pub(crate) gate: Arc<Gate>,
     /// `--limit-up`.
     pub(crate) up: Throttle,
     /// `--limit-down`.
     pub(crate) down: Throttle,
+    pub(crate) chance: Chance,
+    pub(crate) net: Net,
     pub(crate) http: HttpClient,
+    /// Where it takes part in the DHT.
+    pub(crate) dht: Option<Dht>,
     /// Cancelled when the process ends.
     pub(crate) stop: CancellationToken,
 }

@@ -211,8 +211,8 @@ impl Fetcher {
                 .map(|(wanted, bytes)| (wanted, settle(&holding, wanted.chunk, bytes)))
                 .collect()
         };
-        let settled: Result<Vec<(Wanted, Outcome)>, _> = tokio::task::spawn_blocking(work).await;
-        let Ok(settled) = settled else {
+        let settled: Option<Vec<(Wanted, Outcome)>> = self.context.net.blocking(work).await;
+        let Some(settled) = settled else {
             // Every fetch ends with a fact, also when its thread did not.
             for wanted in asked {
                 self.failed(wanted, Failure::Transport).await;

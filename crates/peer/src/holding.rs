@@ -46,7 +46,7 @@ struct GainLog {
     held: ChunkSet,
     order: Vec<ChunkIndex>,
     /// The sequence number before the first gain. Random, so that a number told before a restart is not taken for one
-    /// told after it.
+    /// told after it, and below 2^53, so that every JSON reader keeps it exact.
     base: u64,
 }
 
@@ -57,20 +57,24 @@ impl GainLog {
 }
 
 impl Holding {
-    pub(crate) fn complete(torrent: Arc<Torrent>, complete: Complete) -> Self {
+    /// `base`: the sequence number that gains are counted from, a random one.
+    pub(crate) fn complete(torrent: Arc<Torrent>, complete: Complete, base: u64) -> Self {
         let all = ChunkSet::full(torrent.chunk_count());
-        Self::new(torrent, all.clone(), Stored::Complete(Arc::new(complete)), all)
+        Self::new(torrent, all.clone(), Stored::Complete(Arc::new(complete)), all, base)
     }
 
     /// `files`: only these are wanted; `None` is all of them.
-    pub(crate) fn partial(torrent: Arc<Torrent>, partial: Partial, files: Option<&BTreeSet<usize>>) -> Self {
+    pub(crate) fn partial(
+        torrent: Arc<Torrent>,
+        partial: Partial,
+        files: Option<&BTreeSet<usize>>,
+        base: u64,
+    ) -> Self {
         let (wanted, held) = (chunks_of(&torrent, files), partial.have());
-        Self::new(torrent, wanted, Stored::Partial(Arc::new(partial)), held)
+        Self::new(torrent, wanted, Stored::Partial(Arc::new(partial)), held, base)
     }
 
-    fn new(torrent: Arc<Torrent>, wanted: ChunkSet, content: Stored, held: ChunkSet) -> Self {
-        // Below 2^53, so that every JSON reader keeps it exact.
-        let base = u64::from(rand::random::<u32>());
+    fn new(torrent: Arc<Torrent>, wanted: ChunkSet, content: Stored, held: ChunkSet, base: u64) -> Self {
         Holding {
             torrent,
             wanted,

@@ -61,6 +61,7 @@ pub struct HttpClient {
     /// Made at the first https URL: reading the system's certificates takes longer than a small download.
     tls: Arc<OnceLock<Result<TlsClient, String>>>,
     connector: Connector,
+    net: Net,
 }
 
 /// A whole answer.
@@ -82,7 +83,7 @@ impl HttpClient {
     /// A client whose connections come from `source`, or from wherever the routing table says.
     pub fn new(net: &Net, source: Option<IpAddr>) -> Self {
         let connector = net.connector(source, CONNECT);
-        HttpClient { plain: pooled(connector.clone()), tls: Arc::default(), connector }
+        HttpClient { plain: pooled(connector.clone()), tls: Arc::default(), connector, net: net.clone() }
     }
 
     /// Sends a request; returns when the head of the answer is there.
@@ -128,6 +129,10 @@ impl HttpClient {
     ) -> Result<Answer, HttpError> {
         let request = Request::builder().uri(base.join(path)).body(Full::default())?;
         self.exchange(base, request, cap, limit).await
+    }
+
+    pub(crate) const fn net(&self) -> &Net {
+        &self.net
     }
 
     fn tls(&self) -> Result<&TlsClient, HttpError> {

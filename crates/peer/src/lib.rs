@@ -11,9 +11,11 @@
 mod acquaintances;
 mod body;
 mod catalog;
+mod chance;
 mod clock;
 mod config;
 mod context;
+mod dht;
 mod download;
 mod fact;
 mod fetch;
@@ -21,6 +23,7 @@ mod gate;
 mod holding;
 mod http_client;
 mod identity;
+mod metrics_client;
 mod neighbour;
 mod peer;
 mod peer_exchange;
@@ -31,6 +34,7 @@ mod throttle;
 mod torrent_finder;
 mod tracker_client;
 
+pub use self::dht::{Dht, DhtConfig, DhtError};
 pub use config::{Advertise, Config, MetricsTo};
 pub use http_client::{HttpClient, HttpError};
 pub use net::Net;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{BaseUrl, HostPort, PeerId, Torrent};
+use protocol::{BaseUrl, HostPort, Link, PeerId, Torrent};
 use store::{Complete, Opened, StoreError};
 use swarm::{Order, UploadConfig};
 use tokio::time::Instant;
@@ -15,16 +15,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::{Catalog, MAX_TORRENTS};
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Advertise, Config};
 use crate::context::Context;
+use crate::dht::{self, Dht, DhtError};
 use crate::gate::Gate;
 use crate::holding::Holding;
 use crate::http_client::HttpClient;
 use crate::identity::Identity;
+use crate::metrics_client::{self, Board};
 use crate::serve;
 use crate::sharing::{Sharing, Start};
 use crate::throttle::Throttle;
+use crate::torrent_finder::{self, FindError};
 
 /// Bytes a second that a body should get at least under `--limit-up`: a chunk of 1 MiB in 16 seconds.
 const BODY_RATE: u64 = 64 << 10;
@@ -99,18 +103,25 @@ impl Peer {
         let listener = config.net.listen(address).await.map_err(listen_error)?;
         let listening = listener.local_addr().map_err(listen_error)?;
         let (clock, stop, tasks) = (Clock::start(), CancellationToken::new(), TaskTracker::new());
+        let chance = Chance::new(config.seed);
+        let dht = start_dht(&config, clock, &chance, &stop, &tasks).await?;
         let context = Arc::new(Context {
-            identity: identity(&config, listening),
+            identity: identity(&config, listening, &chance),
             clock,
             catalog: Catalog::default(),
+            board: Board::default(),
             gate: Gate::new(clock, upload_config(config.limit_up)),
             up: Throttle::new(clock, config.limit_up),
             down: Throttle::new(clock, config.limit_down),
+            chance,
+            net: config.net.clone(),
             http: HttpClient::new(&config.net, config.source),
+            dht,
             stop: stop.clone(),
         });
         let router = serve::router(context.clone());
         tasks.spawn(listen::listen(listener, router, listen::Limits::default(), stop.clone()));
+        tasks.spawn(metrics_client::run(context.clone(), config.metrics, stop.clone()));
         Ok(Peer { context, seed: config.seed, stop, tasks })
     }
 
@@ -122,6 +133,16 @@ impl Peer {
     /// Its id, new at every start.
     pub fn id(&self) -> PeerId {
         self.context.identity.peer
+    }
+
+    /// Its part in the DHT, if it takes part.
+    pub fn dht(&self) -> Option<&Dht> {
+        self.context.dht.as_ref()
+    }
+
+    /// The torrent that a link names, from whoever has it: its trackers, `peers`, and the peers that the DHT names.
+    pub async fn find_torrent(&self, link: &Link, peers: &[BaseUrl]) -> Result<Torrent, FindError> {
+        torrent_finder::find_anywhere(&self.context, link, peers).await
     }
 
     /// Its HTTP client.
@@ -136,8 +157,10 @@ impl Peer {
         // All of them is no choice.
         let files = files.filter(|files| files.len() < torrent.layout().files().len());
         let holding = match content {
-            Content::Source(complete) => Holding::complete(torrent.clone(), complete),
-            Content::Dir(dir) => open(torrent.clone(), dir, files.clone()).await?,
+            Content::Source(complete) => {
+                Holding::complete(torrent.clone(), complete, self.context.chance.number())
+            }
+            Content::Dir(dir) => open(&self.context, torrent.clone(), dir, files.clone()).await?,
         };
         let holding = Arc::new(holding);
         if !self.context.catalog.add(&holding) {
@@ -146,7 +169,7 @@ impl Peer {
         let start = Start {
             context: self.context.clone(),
             files,
-            holding,
+            holding: holding.clone(),
             order,
             seed: self.seed,
             trackers,
@@ -155,7 +178,9 @@ impl Peer {
             stop: self.stop.clone(),
             tasks: self.tasks.clone(),
         };
-        Ok(start.begin())
+        let sharing = start.begin();
+        self.context.board.add(holding, sharing.clone());
+        Ok(sharing)
     }
 
     /// Leaves the trackers, makes what arrived durable, answers what is under way, and ends.
@@ -168,22 +193,46 @@ impl Peer {
     }
 }
 
+async fn start_dht(
+    config: &Config,
+    clock: Clock,
+    chance: &Chance,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<Option<Dht>, StartError> {
+    let Some(dht) = config.dht.clone() else { return Ok(None) };
+    let setup = dht::Setup {
+        config: dht,
+        bind: config.bind,
+        read_only: false,
+        net: config.net.clone(),
+        clock,
+        seeds: chance.with(rand::RngExt::random),
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+    };
+    let started = Dht::start(setup).await;
+    started.map(Some).map_err(|DhtError { address, source }| StartError::Listen { address, source })
+}
+
 async fn open(
+    context: &Context,
     torrent: Arc<Torrent>,
     dir: PathBuf,
     files: Option<BTreeSet<usize>>,
 ) -> Result<Holding, AddError> {
+    let base = context.chance.number();
     let opening = move || {
         Ok(match store::open(torrent.clone(), &dir, &|_| {})? {
-            Opened::Complete(complete) => Holding::complete(torrent, complete),
+            Opened::Complete(complete) => Holding::complete(torrent, complete, base),
             Opened::Partial(partial) => {
-                let holding = Holding::partial(torrent, partial, files.as_ref());
+                let holding = Holding::partial(torrent, partial, files.as_ref(), base);
                 holding.copy_twins()?;
                 holding
             }
         })
     };
-    tokio::task::spawn_blocking(opening).await.map_err(|_| AddError::Stopping)?
+    context.net.blocking(opening).await.ok_or(AddError::Stopping)?
 }
 
 /// Under a limit on what is sent, fewer bodies at a time: each of eight would take minutes for a chunk that nobody can use
@@ -195,11 +244,11 @@ fn upload_config(limit_up: Option<u64>) -> UploadConfig {
     UploadConfig { slots, slots_per_requester: slots.min(usual.slots_per_requester), ..usual }
 }
 
-fn identity(config: &Config, listening: SocketAddr) -> Identity {
+fn identity(config: &Config, listening: SocketAddr, chance: &Chance) -> Identity {
     let here =
         HostPort::new(config.host.clone(), listening.port()).unwrap_or_else(|_| HostPort::from(listening));
     Identity {
-        peer: PeerId::from_bytes(rand::random()),
+        peer: PeerId::from_bytes(chance.with(rand::RngExt::random)),
         url: match &config.advertise {
             Advertise::Url(url) => url.clone(),
             Advertise::Observed | Advertise::Host => BaseUrl::http(here),

@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
+use crate::dht::swarm::InDht;
+use crate::dht::tracker::NodeList;
 use crate::download::{Driver, Ending, INBOX, Setup};
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
@@ -49,6 +51,11 @@ impl Sharing {
     /// How far it is; changes a few times a second.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
+    }
+
+    /// Whether everything wanted is verified, durable and in its final place.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(*self.outcome.borrow(), Some(Ok(_)))
     }
 
     /// Returns when everything wanted is verified, durable and in its final place: at once for a seed.
@@ -99,6 +106,7 @@ impl Start {
             };
             self.tasks.spawn(client.run());
         }
+        self.join_dht(&tell, &hurry);
         let seeding = Seeding {
             context: self.context.clone(),
             holding: self.holding.clone(),
@@ -116,6 +124,25 @@ impl Start {
             }
         });
         Sharing { torrent, progress, outcome }
+    }
+}
+
+impl Start {
+    /// Has the torrent announced and its peers looked for in the DHT, if this process takes part.
+    fn join_dht(&self, facts: &mpsc::Sender<Fact>, hurry: &Hurry) {
+        let Some(dht) = &self.context.dht else { return };
+        for tracker in self.trackers.iter().filter(|tracker| dht.is_new(tracker)) {
+            let (dht, tracker, context) = (dht.clone(), tracker.clone(), self.context.clone());
+            self.tasks.spawn(NodeList { dht, tracker, context }.run());
+        }
+        let in_dht = InDht {
+            dht: dht.clone(),
+            context: self.context.clone(),
+            holding: self.holding.clone(),
+            facts: facts.clone(),
+            hurry: hurry.clone(),
+        };
+        self.tasks.spawn(in_dht.run());
     }
 }
 

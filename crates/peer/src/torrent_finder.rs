@@ -1,17 +1,35 @@
-//! From a link to the torrent: whichever of its trackers answers first with the right content.
+//! From a link to the torrent: from whichever of its trackers answers first with the right content, or from a peer that
+//! shares it. Whoever sends it, it is the right one when its id is the link's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ::dht::Key;
 use axum::http::StatusCode;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use protocol::api::problem::Problem;
 use protocol::api::tracker::torrent_path;
 use protocol::torrent::{MAX_TORRENT_JSON, ParseError};
 use protocol::{BaseUrl, Link, Printable, Torrent};
 
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::dht::Dht;
 use crate::http_client::{HttpClient, HttpError};
 
 /// Longest time for the whole description; 128 MiB at 20 Mbit/s.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Peers that are asked for a description at a time.
+const ASKED_AT_ONCE: usize = 4;
+/// Peers that are asked in all: strangers may name any number, and whoever is named gets a request.
+const ASKED_MOST: usize = 64;
+/// How long peers are looked for. A node that was just started needs a second or two to be known.
+const LOOK: Duration = Duration::from_secs(30);
+/// Pause between two look-ups.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Why a link gave no torrent.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +66,14 @@ pub enum FindError {
         /// What is wrong with it.
         source: ParseError,
     },
+    /// No tracker helps, and no peer that is known has it either.
+    #[error("{tracker}; and none of the {asked} peers that are known has it")]
+    NoPeer {
+        /// What the first tracker said.
+        tracker: Box<FindError>,
+        /// How many peers were asked.
+        asked: usize,
+    },
     /// It answers with another torrent (threat A39).
     #[error("tracker {tracker} sent another torrent than the link names")]
     WrongId {
@@ -69,6 +95,77 @@ pub async fn find_torrent(http: &HttpClient, link: &Link) -> Result<Torrent, Fin
     Err(first_error.unwrap_or_else(|| unreachable!("a link has a tracker")))
 }
 
+/// Asks the link's trackers, and when none of them helps `peers` and those that the DHT names.
+pub(crate) async fn find_anywhere(
+    context: &Context,
+    link: &Link,
+    peers: &[BaseUrl],
+) -> Result<Torrent, FindError> {
+    let error = match find_torrent(&context.http, link).await {
+        Ok(torrent) => return Ok(torrent),
+        Err(error) if peers.is_empty() && context.dht.is_none() => return Err(error),
+        Err(error) => error,
+    };
+    tracing::info!(%error, "asking peers instead");
+    let mut asked = BTreeSet::new();
+    if let Some(torrent) = ask_peers(&context.http, peers.to_vec(), &mut asked, link).await {
+        return Ok(torrent);
+    }
+    if let Some(dht) = &context.dht
+        && let Some(torrent) = look_in_dht(&context.http, dht, &mut asked, link).await
+    {
+        return Ok(torrent);
+    }
+    Err(FindError::NoPeer { tracker: Box::new(error), asked: asked.len() })
+}
+
+async fn look_in_dht(
+    http: &HttpClient,
+    dht: &Dht,
+    asked: &mut BTreeSet<BaseUrl>,
+    link: &Link,
+) -> Option<Torrent> {
+    let until = Instant::now() + LOOK;
+    while Instant::now() < until {
+        let mut found = dht.find(Key::of_torrent(&link.id)).await;
+        while let Some(addresses) = found.recv().await {
+            let peers = addresses.into_iter().map(|address| BaseUrl::http(address.into())).collect();
+            if let Some(torrent) = ask_peers(http, peers, asked, link).await {
+                return Some(torrent);
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    None
+}
+
+/// Asks each once, a few at a time.
+async fn ask_peers(
+    http: &HttpClient,
+    peers: Vec<BaseUrl>,
+    asked: &mut BTreeSet<BaseUrl>,
+    link: &Link,
+) -> Option<Torrent> {
+    let mut new = Vec::new();
+    for peer in peers {
+        if asked.len() < ASKED_MOST && asked.insert(peer.clone()) {
+            new.push(peer);
+        }
+    }
+    let mut new = new.into_iter();
+    let ask = |peer: BaseUrl| async move { ask(http, &peer, link).await };
+    let mut asking: FuturesUnordered<_> = new.by_ref().take(ASKED_AT_ONCE).map(ask).collect();
+    while let Some(answer) = asking.next().await {
+        match answer {
+            // The link's tracker is to know of us when it returns.
+            Ok(torrent) => return Some(torrent.with_tracker(Some(link.tracker.clone()))),
+            Err(error) => tracing::debug!(%error, "a peer has no description"),
+        }
+        asking.extend(new.next().map(ask));
+    }
+    None
+}
+
 async fn ask(http: &HttpClient, tracker: &BaseUrl, link: &Link) -> Result<Torrent, FindError> {
     let tracker = tracker.clone();
     let answer = match http.get(&tracker, &torrent_path(link.id), MAX_TORRENT_JSON, LIMIT).await {
@@ -83,13 +180,13 @@ async fn ask(http: &HttpClient, tracker: &BaseUrl, link: &Link) -> Result<Torren
             return Err(FindError::Refused { tracker, status: status.as_u16(), reason });
         }
     }
-    let parsed = tokio::task::spawn_blocking(move || Torrent::from_json(&answer.body)).await;
+    let parsed = http.net().blocking(move || Torrent::from_json(&answer.body)).await;
     match parsed {
-        Ok(Ok(torrent)) if torrent.id() == link.id => Ok(torrent),
-        Ok(Ok(_)) => Err(FindError::WrongId { tracker }),
-        Ok(Err(source)) => Err(FindError::Malformed { tracker, source }),
+        Some(Ok(torrent)) if torrent.id() == link.id => Ok(torrent),
+        Some(Ok(_)) => Err(FindError::WrongId { tracker }),
+        Some(Err(source)) => Err(FindError::Malformed { tracker, source }),
         // Only a runtime that shuts down cancels a blocking task.
-        Err(_) => Err(FindError::NotFound { tracker }),
+        None => Err(FindError::NotFound { tracker }),
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use net::Net;
 use protocol::{ChunkIndex, Time, VerifiedChunk};
 use store::StoreError;
 use tokio::task::JoinHandle;
@@ -59,11 +60,12 @@ struct Work {
     /// It began when the disk was full already, so its success is news.
     is_try: bool,
     /// Bytes newly stored, and whether all is durable.
-    task: JoinHandle<(u64, Result<(), StoreError>)>,
+    task: JoinHandle<Option<(u64, Result<(), StoreError>)>>,
 }
 
 /// The disk under one download.
 pub(super) struct Durability {
+    net: Net,
     clock: Clock,
     holding: Arc<Holding>,
     /// Under way: one at a time.
@@ -85,8 +87,8 @@ struct Full {
 }
 
 impl Durability {
-    pub(super) fn new(clock: Clock, holding: Arc<Holding>) -> Self {
-        Durability { synced_at: clock.now(), clock, holding, working: None, full: None }
+    pub(super) fn new(net: Net, clock: Clock, holding: Arc<Holding>) -> Self {
+        Durability { net, synced_at: clock.now(), clock, holding, working: None, full: None }
     }
 
     /// Why the disk takes nothing, for people; `None` while it does.
@@ -134,7 +136,7 @@ impl Durability {
     pub(super) async fn look(&mut self) -> Result<Option<News>, StoreError> {
         if let Some(Work { is_try, task }) = self.working.take_if(|working| working.task.is_finished()) {
             // A cancelled one means that the runtime ends; the last sync follows anyway.
-            let (bytes, done) = task.await.unwrap_or((0, Ok(())));
+            let (bytes, done) = task.await.ok().flatten().unwrap_or((0, Ok(())));
             if let Some(full) = &mut self.full {
                 full.taken += bytes;
             }
@@ -150,7 +152,9 @@ impl Durability {
             self.synced_at = self.clock.now();
             let kept = self.full.as_ref().and_then(|full| Some(full.kept.as_ref()?.0.clone()));
             let holding = self.holding.clone();
-            let task = tokio::task::spawn_blocking(move || write_and_sync(&holding, kept.as_ref()));
+            let net = self.net.clone();
+            let work = move || write_and_sync(&holding, kept.as_ref());
+            let task = tokio::spawn(async move { net.blocking(work).await });
             self.working = Some(Work { is_try: self.full.is_some(), task });
         }
         Ok(None)
@@ -170,7 +174,7 @@ impl Durability {
         self.pause().await;
         let holding = self.holding.clone();
         // Cancelled only when the runtime ends.
-        tokio::task::spawn_blocking(move || holding.sync()).await.unwrap_or(Ok(()))
+        self.net.blocking(move || holding.sync()).await.unwrap_or(Ok(()))
     }
 
     /// Moves what is wanted to its final place; `files` as in [`Holding::finish_selection`]. `None` when the runtime
@@ -185,7 +189,7 @@ impl Durability {
             Some(files) => holding.finish_selection(&files),
             None => holding.finish(),
         };
-        Some(match tokio::task::spawn_blocking(finishing).await.ok()? {
+        Some(match self.net.blocking(finishing).await? {
             Ok(path) => {
                 self.full = None;
                 Ok(Finish::Done(path))

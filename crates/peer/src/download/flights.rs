@@ -1,6 +1,6 @@
 //! Fetches under way: tasks by fetch, several small chunks of one neighbour in one request.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::ChunkIndex;
@@ -30,10 +30,10 @@ pub(super) struct Flights {
     /// Planned and not yet requested, by neighbour. Empty between two rounds of the driver.
     planned: BTreeMap<PeerKey, (Arc<Neighbour>, Vec<Wanted>)>,
     /// The request that each fetch is part of. Bounded by the brain's limit of fetches in flight.
-    requests: HashMap<FetchId, Arc<Request>>,
+    requests: BTreeMap<FetchId, Arc<Request>>,
     /// Fetches whose bytes are here and being verified and stored. Whatever becomes of their neighbour, the brain
     /// hears how that ended, or their chunks would be "being stored" for ever.
-    landing: HashMap<FetchId, Arc<Request>>,
+    landing: BTreeMap<FetchId, Arc<Request>>,
 }
 
 /// A request under way; cancelled when the last of its fetches is.
@@ -56,8 +56,8 @@ impl Flights {
             holding,
             facts,
             planned: BTreeMap::new(),
-            requests: HashMap::new(),
-            landing: HashMap::new(),
+            requests: BTreeMap::new(),
+            landing: BTreeMap::new(),
         }
     }
 

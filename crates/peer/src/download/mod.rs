@@ -100,7 +100,7 @@ impl Driver {
         Driver {
             roster: Roster::new(context.clone(), holding.clone(), tell.clone()),
             flights: Flights::new(context.clone(), holding.clone(), tell.clone()),
-            durability: Durability::new(context.clock, holding.clone()),
+            durability: Durability::new(context.net.clone(), context.clock, holding.clone()),
             brain: brain(&context, &holding, order, seed),
             sources: Sources { local, ..Sources::default() },
             down: Meter::default(),
@@ -151,10 +151,14 @@ impl Driver {
                 .wake_at()
                 .map_or_else(|| Instant::now() + FAR, |time| self.context.clock.instant(time));
             tokio::select! {
+                // Facts last: there may always be one more, and the others come only now and then.
+                biased;
                 () = stop.cancelled() => return Ending::Stopped,
-                Some(fact) = self.facts.recv() => {
-                    if let Err(error) = self.learn_all(fact, &mut actions) {
-                        return Ending::Disk(error);
+                _ = tick.tick() => {
+                    self.publish();
+                    match self.durability.look().await {
+                        Ok(news) => self.heard(news, &mut actions),
+                        Err(error) => return Ending::Disk(error),
                     }
                 }
                 () = tokio::time::sleep_until(wake) => self.tell_brain(Event::Woke, &mut actions),
@@ -164,11 +168,9 @@ impl Driver {
                         self.wish(first, last, &mut actions);
                     }
                 }
-                _ = tick.tick() => {
-                    self.publish();
-                    match self.durability.look().await {
-                        Ok(news) => self.heard(news, &mut actions),
-                        Err(error) => return Ending::Disk(error),
+                Some(fact) = self.facts.recv() => {
+                    if let Err(error) = self.learn_all(fact, &mut actions) {
+                        return Ending::Disk(error);
                     }
                 }
             }

@@ -55,7 +55,7 @@ pub(super) async fn get(
             Ok(slot) => slot,
             Err(refused) => return answer::busy(refused.retry_after),
         };
-        match read(&holding, chunk).await {
+        match read(&context, &holding, chunk).await {
             Ok(bytes) => {
                 #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
                 let part = bytes.slice(first as usize..=last as usize);
@@ -102,10 +102,14 @@ pub(super) fn insert_content_range(headers: &mut HeaderMap, text: &str) {
 }
 
 /// One `pread` on a blocking thread.
-pub(super) async fn read(holding: &Arc<Holding>, chunk: ChunkIndex) -> Result<Bytes, Unread> {
+pub(super) async fn read(
+    context: &Context,
+    holding: &Arc<Holding>,
+    chunk: ChunkIndex,
+) -> Result<Bytes, Unread> {
     let holding = holding.clone();
-    let read = tokio::task::spawn_blocking(move || holding.read(chunk));
-    read.await.map_err(|_| Unread::Stopping)?.map_err(Unread::Store)
+    let read = context.net.blocking(move || holding.read(chunk));
+    read.await.ok_or(Unread::Stopping)?.map_err(Unread::Store)
 }
 
 /// Why a chunk that should be here was not read. The holding has said so in the log already.

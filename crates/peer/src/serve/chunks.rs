@@ -72,8 +72,9 @@ pub(super) async fn post(
     let (pipe, body) = outgoing.piped();
     tokio::spawn(async move {
         tokio::select! {
+            biased;
             // Either way there is nobody left to tell.
-            _ = send(&pipe, &context.gate, requester, form, groups, slot) => {}
+            _ = send(&pipe, &context, requester, form, groups, slot) => {}
             () = pipe.gone() => {}
         }
     });
@@ -120,7 +121,7 @@ fn bytes_of(group: &[Found]) -> u32 {
 
 async fn send(
     pipe: &Pipe,
-    gate: &Arc<Gate>,
+    context: &Context,
     requester: Requester,
     form: Form,
     groups: Vec<Vec<Found>>,
@@ -131,10 +132,10 @@ async fn send(
     for (at, group) in groups.into_iter().enumerate() {
         let _slot = match slot.take() {
             Some(slot) => slot,
-            None => again(gate, requester, bytes_of(&group)).await,
+            None => again(&context.gate, requester, bytes_of(&group)).await,
         };
-        let read = tokio::task::spawn_blocking(move || form.encode(&group, at == 0, at == last));
-        let Ok(Some(bytes)) = read.await else {
+        let read = context.net.blocking(move || form.encode(&group, at == 0, at == last));
+        let Some(bytes) = read.await.flatten() else {
             pipe.cut().await;
             return Err(Gone);
         };

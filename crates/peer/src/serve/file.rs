@@ -100,6 +100,7 @@ fn serve(context: &Arc<Context>, holding: Arc<Holding>, file: usize, asked: &Ask
         let reader = Reader { context: context.clone(), holding, file, requester };
         tokio::spawn(async move {
             tokio::select! {
+                biased;
                 // Either way there is nobody left to tell.
                 _ = reader.send(&pipe, first, length) => {}
                 () = pipe.gone() => {}
@@ -160,7 +161,7 @@ impl Reader {
                 return Err(Gone);
             }
             let _slot = self.slot(span.length).await;
-            let Ok(bytes) = read(&self.holding, chunk).await else {
+            let Ok(bytes) = read(&self.context, &self.holding, chunk).await else {
                 pipe.cut().await;
                 return Err(Gone);
             };

@@ -71,6 +71,7 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
     if known && !wait.is_zero() && !holding.is_complete() {
         let gained = async { news.wait_for(|seq| *seq > since).await.is_ok() };
         tokio::select! {
+            biased;
             gained = gained => {
                 if gained && !holding.is_complete() {
                     tokio::time::sleep(BATCH).await;

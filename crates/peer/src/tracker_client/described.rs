@@ -70,7 +70,7 @@ async fn ask(client: &TrackerClient, held: &ChunkSet) -> Result<Vec<Sighting>, T
     let mut names = names(client, client.holding.wanted().difference(held));
     // In another order each round: a tracker that refuses everything for one unknown hash lets only so many be asked
     // for, and they must not be the same ones for ever.
-    names.shuffle(&mut rand::rng());
+    client.context.chance.with(|rng| names.shuffle(rng));
     let mut found: BTreeMap<HostPort, ChunkSet> = BTreeMap::new();
     let mut parts: Vec<&[OpaqueHash]> = names.chunks(MAX_HASHES).collect();
     let mut refusal = None;

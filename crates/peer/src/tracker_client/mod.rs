@@ -63,6 +63,11 @@ impl Hurry {
         Hurry(watch::Sender::new(0))
     }
 
+    /// Changes when more peers are wanted.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+
     /// Announce soon.
     pub(crate) fn ask(&self) {
         self.0.send_modify(|count| *count += 1);
@@ -113,15 +118,17 @@ impl TrackerClient {
     /// Announces until stopped, then leaves.
     pub(crate) async fn run(self) {
         let mut kind = None;
-        let mut hurry = self.hurry.0.subscribe();
+        let mut hurry = self.hurry.watch();
         let mut retry = RETRY_FIRST;
         let stop = self.stop.clone();
         loop {
             let round = tokio::select! {
-                round = self.round(&mut kind) => round,
+                biased;
                 () = stop.cancelled() => break,
+                round = self.round(&mut kind) => round,
             };
             let began = Instant::now();
+            self.context.board.note(&self.url, round.is_ok());
             let pause = match round {
                 Ok(round) => {
                     retry = RETRY_FIRST;
@@ -146,9 +153,10 @@ impl TrackerClient {
                 tokio::time::sleep_until(began + GAP).await;
             };
             tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}
                 () = hurried => {}
-                () = stop.cancelled() => break,
             }
         }
         if let Some(Kind::Native(tracker)) = kind {

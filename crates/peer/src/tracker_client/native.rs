@@ -47,6 +47,7 @@ impl NativeTracker {
         let told: AnnounceAnswer =
             serde_json::from_slice(&answer.body).map_err(|_| TrackerError::Nonsense)?;
         self.token = Some(told.token);
+        client.context.board.note_metrics(&client.url, told.metrics);
         let torrent = client.holding.torrent();
         let ours = client.context.identity.peer;
         let others = told.peers.into_iter().filter(|entry| entry.peer != Some(ours));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use peer::{Completed, Config, Content, DownloadError, Job, MetricsTo, Order, Peer, Sharing};
@@ -119,6 +120,9 @@ async fn start() -> Peer {
     start_with(None).await
 }
 
+/// Peers with one seed would be one peer.
+static SEEDS: AtomicU64 = AtomicU64::new(7);
+
 async fn start_with(limit_up: Option<u64>) -> Peer {
     let config = Config {
         bind: LOOPBACK,
@@ -129,8 +133,9 @@ async fn start_with(limit_up: Option<u64>) -> Peer {
         limit_up,
         limit_down: None,
         metrics: MetricsTo::Off,
+        dht: None,
         net: peer::Net::default(),
-        seed: 7,
+        seed: SEEDS.fetch_add(1, Ordering::Relaxed),
     };
     Peer::start(config).await.unwrap()
 }
