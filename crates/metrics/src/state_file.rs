@@ -59,6 +59,7 @@ struct WrittenClient<'a> {
     source: IpAddr,
     first_ms: u64,
     last_ms: u64,
+    brought: bool,
     report: &'a Report,
 }
 
@@ -74,6 +75,7 @@ struct ReadClient {
     source: IpAddr,
     first_ms: u64,
     last_ms: u64,
+    brought: bool,
     report: Report,
 }
 
@@ -83,6 +85,7 @@ pub(crate) fn to_json(collector: &Collector) -> Vec<u8> {
         source: client.source(),
         first_ms: millis(client.first()),
         last_ms: millis(client.last()),
+        brought: client.brought(),
         report: client.report(),
     });
     let state = Written { format: FORMAT, history: collector.history(), clients: clients.collect() };
@@ -126,11 +129,11 @@ pub(crate) fn read(path: &Path, now: Time, into: &mut Collector) -> Result<(), S
             into.history_mut().push(sample);
         }
     }
-    for ReadClient { source, first_ms, last_ms, report } in state.clients {
+    for ReadClient { source, first_ms, last_ms, brought, report } in state.clients {
         let last = from_millis(last_ms).min(now);
         let first = from_millis(first_ms).min(last);
         if now.since(last) < REMEMBERED {
-            into.restore(Client::remembered((first, last), source, report));
+            into.restore(Client::remembered((first, last), source, report, brought));
         }
     }
     Ok(())

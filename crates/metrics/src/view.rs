@@ -24,6 +24,7 @@ pub(crate) struct ClientView<'a> {
     down_bytes_per_s: u64,
     up_bytes_per_s: u64,
     complete: bool,
+    brought: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<PeerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +60,7 @@ impl<'a> ClientView<'a> {
             down_bytes_per_s: rates.down,
             up_bytes_per_s: rates.up,
             complete: report.is_complete(),
+            brought: client.brought(),
             peer: native.peer,
             peers: native.peers,
             version: native.version.as_deref().map(harmless),

@@ -35,11 +35,11 @@ export function trouble(client: Client): string | undefined {
 export function isIn(client: Client, group: Group): boolean {
   switch (group) {
     case "all":
-      return client.status !== "left";
+      return true;
     case "downloading":
       return client.status === "live" && !client.complete;
     case "complete":
-      return client.complete && client.status !== "silent";
+      return client.complete;
     case "trouble":
       return trouble(client) !== undefined;
     case "gone":
@@ -75,9 +75,14 @@ export function sorted(clients: Client[], order: Order): Client[] {
 }
 
 export interface Summary {
+  /** Live ones. */
   clients: number;
+  /** Those of them that hold all they want. */
+  seeds: number;
+  /** Downloads under way or finished, also of clients that left since; who brought the content does not count. */
+  downloads: number;
   complete: number;
-  /** Of what all live clients want together. */
+  /** Bytes of these downloads. */
   held: number;
   wanted: number;
   down: number;
@@ -89,13 +94,18 @@ export interface Summary {
 }
 
 export function summary(clients: Iterable<Client>): Summary {
-  const sum: Summary = { clients: 0, complete: 0, held: 0, wanted: 0, down: 0, up: 0, copies: 0, left: 0 };
+  const sum: Summary = { clients: 0, seeds: 0, downloads: 0, complete: 0, held: 0, wanted: 0, down: 0, up: 0, copies: 0, left: 0 };
   for (const client of clients) {
-    if (client.status !== "live") continue;
+    const live = client.status === "live";
+    if (!client.brought && (live || (client.status === "left" && client.complete))) {
+      sum.downloads += 1;
+      sum.complete += client.complete ? 1 : 0;
+      sum.held += Math.min(client.downloaded_bytes, client.total_bytes);
+      sum.wanted += client.total_bytes;
+    }
+    if (!live) continue;
     sum.clients += 1;
-    sum.complete += client.complete ? 1 : 0;
-    sum.held += Math.min(client.downloaded_bytes, client.total_bytes);
-    sum.wanted += client.total_bytes;
+    sum.seeds += client.complete ? 1 : 0;
     sum.down += client.down_bytes_per_s;
     sum.up += client.up_bytes_per_s;
     sum.copies += progress(client);

@@ -28,6 +28,8 @@ export interface Client {
   down_bytes_per_s: number;
   up_bytes_per_s: number;
   complete: boolean;
+  /** It held everything from the start, and downloads nothing. */
+  brought: boolean;
   peer?: string;
   peers?: number;
   version?: string;
@@ -35,7 +37,7 @@ export interface Client {
   torrents: Torrent[];
 }
 
-/** At (ms), live clients, complete ones, received and sent bytes a second, bytes held, bytes wanted. */
+/** At (ms), live clients, complete downloads, received and sent bytes a second, bytes downloaded, bytes of all downloads. */
 export type Sample = [number, number, number, number, number, number, number];
 
 export interface Snapshot {

@@ -34,6 +34,8 @@ pub(crate) struct Client {
     first: Time,
     last: Time,
     rates: Rates,
+    /// Whether it held everything from the start: it brought the content and downloads nothing.
+    brought: bool,
     /// As it was told last.
     shown: Status,
 }
@@ -43,16 +45,22 @@ const SHORTEST_STEP: Duration = Duration::from_millis(500);
 
 impl Client {
     pub(crate) fn new(now: Time, source: IpAddr, report: Report) -> Self {
-        Client::remembered((now, now), source.to_canonical(), report)
+        let brought = report.is_complete();
+        Client::remembered((now, now), source.to_canonical(), report, brought)
     }
 
     /// As an earlier process knew it: when it was heard first and last.
-    pub(crate) fn remembered((first, last): (Time, Time), source: IpAddr, report: Report) -> Self {
+    pub(crate) fn remembered(
+        (first, last): (Time, Time),
+        source: IpAddr,
+        report: Report,
+        brought: bool,
+    ) -> Self {
         let rates = Rates {
             down: report.native.down_bytes_per_s.unwrap_or(0),
             up: report.native.up_bytes_per_s.unwrap_or(0),
         };
-        Client { report, source, first, last, rates, shown: Status::Live }
+        Client { report, source, first, last, rates, brought, shown: Status::Live }
     }
 
     /// Whether a report about this client is believed when it comes from `source`: whoever reported it so far, and the
@@ -113,6 +121,17 @@ impl Client {
 
     pub(crate) const fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// Whether it held everything from the start.
+    pub(crate) const fn brought(&self) -> bool {
+        self.brought
+    }
+
+    /// Whether its download counts in what all have got so far: it is under way, or it was finished.
+    pub(crate) fn counts(&self, now: Time) -> bool {
+        let ended_well = self.status(now) == Status::Left && self.report.is_complete();
+        !self.brought && (self.status(now) == Status::Live || ended_well)
     }
 
     /// Where its reports come from.

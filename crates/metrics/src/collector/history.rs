@@ -6,6 +6,9 @@ use std::time::Duration;
 use protocol::Time;
 use serde::{Deserialize, Serialize};
 
+use super::Totals;
+use crate::clock::millis;
+
 /// Between two samples: as often as clients report.
 const EVERY: Duration = Duration::from_secs(3);
 /// Samples kept: an hour.
@@ -19,16 +22,31 @@ pub(crate) struct Sample {
     pub(crate) at_ms: u64,
     /// Live clients.
     pub(crate) clients: u64,
-    /// Those that hold all they want.
+    /// Downloads that are complete, also of clients that left since.
     pub(crate) complete: u64,
     /// Payload bytes a second that they receive together.
     pub(crate) down: u64,
     /// And send.
     pub(crate) up: u64,
-    /// Bytes held of those wanted.
+    /// Bytes of all downloads so far; who brought the content does not count.
     pub(crate) held: u64,
-    /// Bytes wanted.
+    /// Bytes of all downloads.
     pub(crate) wanted: u64,
+}
+
+impl Sample {
+    /// Of all live clients, and of the downloads that count.
+    pub(crate) fn of(now: Time, live: &Totals, downloads: &Totals) -> Self {
+        Sample {
+            at_ms: millis(now),
+            clients: live.clients,
+            complete: downloads.complete,
+            down: live.down,
+            up: live.up,
+            held: downloads.downloaded_bytes,
+            wanted: downloads.total_bytes,
+        }
+    }
 }
 
 type Row = (u64, u64, u64, u64, u64, u64, u64);

@@ -176,7 +176,10 @@ impl Collector {
             }
         }
         let is_time = self.history.is_due(now) && (!self.clients.is_empty() || !self.history.is_empty());
-        let sample = is_time.then(|| self.totals(now).sample(now));
+        let sample = is_time.then(|| {
+            let downloads = Totals::of(self.clients.values().filter(|client| client.counts(now)));
+            Sample::of(now, &self.totals(now), &downloads)
+        });
         if let Some(sample) = sample {
             self.history.push(sample);
         }

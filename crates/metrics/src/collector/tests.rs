@@ -130,8 +130,8 @@ fn a_tick_tells_who_reported_fell_silent_or_is_gone_and_nobody_else() {
 fn the_history_has_a_sample_every_three_seconds_of_the_last_hour() {
     let mut collector = small();
     assert!(collector.tick(at(0)).sample.is_none(), "nothing to tell yet");
-    let more = json!({"downloaded_chunks": 10, "down_bytes_per_s": 5});
     for seconds in 0..4000 {
+        let more = json!({"downloaded_chunks": u64::from(seconds > 0) * 10, "down_bytes_per_s": 5});
         collector.report(at(seconds), ip("10.0.0.1"), report("10.0.0.1", 1, &more)).unwrap();
         assert_eq!(collector.tick(at(seconds)).sample.is_some(), seconds % 3 == 0, "{seconds}");
     }
@@ -139,4 +139,19 @@ fn the_history_has_a_sample_every_three_seconds_of_the_last_hour() {
     assert_eq!(samples.len(), 1200);
     let last = samples[1199];
     assert_eq!((last.clients, last.complete, last.down, last.held, last.wanted), (1, 1, 5, 10_000, 10_000));
+}
+
+#[test]
+fn what_was_downloaded_counts_also_when_its_client_has_left_and_who_brought_it_does_not() {
+    let mut collector = small();
+    let mut told = |seconds, port, chunks: u64, leaving: bool| {
+        let more = json!({"downloaded_chunks": chunks, "leaving": leaving});
+        collector.report(at(seconds), ip("10.0.0.1"), report("10.0.0.1", port, &more)).unwrap();
+        let sample = collector.tick(at(seconds)).sample.unwrap();
+        (sample.clients, sample.complete, sample.held, sample.wanted)
+    };
+    assert_eq!(told(0, 1, 10, false), (1, 0, 0, 0), "a seed from the start");
+    assert_eq!(told(3, 2, 4, false), (2, 0, 4_000, 10_000));
+    assert_eq!(told(6, 2, 10, false), (2, 1, 10_000, 10_000));
+    assert_eq!(told(9, 2, 10, true), (1, 1, 10_000, 10_000), "it left when it was done");
 }

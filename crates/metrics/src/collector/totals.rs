@@ -1,10 +1,6 @@
 //! Sums over the live clients.
 
-use std::time::Duration;
-
-use protocol::Time;
-
-use super::{Client, Sample};
+use super::Client;
 
 /// What all live clients do together. Sums stop at the largest number instead of starting anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,19 +47,6 @@ impl Totals {
             (&mut self.up, rates.up),
         ] {
             *sum = sum.saturating_add(value);
-        }
-    }
-
-    pub(crate) fn sample(&self, now: Time) -> Sample {
-        let at_ms = u64::try_from(Duration::from_nanos(now.nanos()).as_millis()).unwrap_or(u64::MAX);
-        Sample {
-            at_ms,
-            clients: self.clients,
-            complete: self.complete,
-            down: self.down,
-            up: self.up,
-            held: self.downloaded_bytes,
-            wanted: self.total_bytes,
         }
     }
 }
