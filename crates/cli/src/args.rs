@@ -78,21 +78,24 @@ pub(crate) struct Network {
     /// Metrics server, "" for none [default: as the tracker says, else http://localhost:8080]
     #[arg(long, value_name = "URL")]
     pub(crate) metrics: Option<MetricsFlag>,
-    /// UDP port of the DHT. Accepted for the DHT to come, no effect now
+    /// Take part in the DHT, on this UDP port [default: any, once another flag, a link or dht_enabled asks for it]
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) dht_port: u16,
-    /// A way into the DHT (can be repeated). Accepted for the DHT to come, no effect now
+    /// Take part in the DHT, and this is a way in (can be repeated)
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) dht_bootstrap: Vec<HostPort>,
-    /// Join the worldwide DHT. Accepted for the DHT to come, no effect now
+    /// Take part in the worldwide DHT. Without this only nodes that were named, and those reached through them
     #[arg(long)]
     pub(crate) dht_public: bool,
+    /// Where good nodes of the DHT are kept for the next start [default: http-torrent/dht-nodes in $XDG_STATE_HOME]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dht_nodes: Option<PathBuf>,
 }
 
 impl Network {
-    /// Whether a flag speaks of the DHT, which this version does not have.
+    /// Whether a flag asks for a part in the DHT.
     pub(crate) const fn asks_for_dht(&self) -> bool {
-        self.dht_port != 0 || !self.dht_bootstrap.is_empty() || self.dht_public
+        self.dht_port != 0 || !self.dht_bootstrap.is_empty() || self.dht_public || self.dht_nodes.is_some()
     }
 
     /// Where metrics go.

@@ -1,9 +1,10 @@
 //! What `--json` prints on stdout: one object a line, for programs.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use peer::{Completed, Sources};
-use protocol::{BaseUrl, TorrentId};
+use protocol::{BaseUrl, Hash, TorrentId};
 use scenario::{Complaint, Permille};
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub(crate) enum Role {
     MetricServer,
     /// A reverse proxy of the stress test.
     Proxy,
+    /// A node of the DHT.
+    Dht,
 }
 
 /// One line.
@@ -31,6 +34,21 @@ pub(crate) enum Event<'a> {
         role: Role,
         /// Where; for all addresses the one that a link would name.
         url: &'a BaseUrl,
+    },
+    /// From now on datagrams are answered at `url`.
+    #[serde(rename = "listening")]
+    ListeningUdp {
+        /// Who answers.
+        role: Role,
+        /// `udp://host:port`.
+        url: &'a str,
+    },
+    /// Who claims to provide a hash.
+    Providers {
+        /// What was asked for.
+        hash: Hash,
+        /// Where they serve.
+        providers: &'a [SocketAddr],
     },
     /// A torrent can be fetched with this.
     Link {
@@ -161,7 +179,12 @@ impl From<Sources> for SourceBytes {
     }
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// The event of a node of the DHT that answers.
+    pub(crate) const fn listening_dht(url: &'a str) -> Self {
+        Event::ListeningUdp { role: Role::Dht, url }
+    }
+
     /// The event of a finished download.
     pub(crate) fn complete(done: &Completed) -> Self {
         Event::Complete {
@@ -192,6 +215,10 @@ mod tests {
         assert_eq!(
             line(&Event::Listening { role: Role::Tracker, url: &url }),
             r#"{"event":"listening","role":"tracker","url":"http://127.0.0.1:5000"}"#
+        );
+        assert_eq!(
+            line(&Event::listening_dht("udp://127.0.0.1:6881")),
+            r#"{"event":"listening","role":"dht","url":"udp://127.0.0.1:6881"}"#
         );
         let done = Completed {
             path: "/x/complete".into(),

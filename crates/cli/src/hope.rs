@@ -1,7 +1,7 @@
 //! When `get` gives up: nobody to fetch from, and nobody left who could name somebody.
 //!
-//! A torrent that nobody seeds yet is no reason: its tracker answers, a seed may come. Only when there is no peer and
-//! no tracker can be reached for [`PATIENCE`] does waiting help nobody.
+//! A torrent that nobody seeds yet is no reason: its tracker answers, a seed may come. Only when there is no peer, and
+//! neither a tracker nor a node of the DHT can be reached for [`PATIENCE`] does waiting help nobody.
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,10 @@ pub(crate) async fn lost(peer: &Peer, sharing: &Sharing, trackers: &[BaseUrl]) -
 }
 
 async fn nobody_answers(peer: &Peer, sharing: &Sharing, trackers: &[BaseUrl]) -> Option<Failure> {
+    // A seed may come, and the DHT will say so.
+    if peer.dht().is_some_and(|dht| dht.nodes() > 0) {
+        return None;
+    }
     let mut cause = "no peer is known and no tracker is named".to_owned();
     for tracker in trackers {
         let link = Link::new(tracker.clone(), sharing.torrent().id());

@@ -6,6 +6,7 @@ mod addresses;
 mod args;
 mod command;
 mod config_file;
+mod dht_flags;
 mod duration;
 mod event;
 mod exit_code;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use peer::{Config, Peer, StartError};
+use peer::{Config, DhtConfig, Peer, StartError};
 use protocol::BaseUrl;
 
 use crate::addresses;
 use crate::args::{Global, Network};
+use crate::dht_flags;
 use crate::event::{Event, Role};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -20,10 +21,8 @@ pub(crate) async fn start(
     global: &Global,
     network: &Network,
     port: u16,
+    dht: Option<DhtConfig>,
 ) -> Result<Peer, Failure> {
-    if network.asks_for_dht() {
-        remark_no_dht(output);
-    }
     let config = Config {
         bind: addresses::listen_address(global.bind),
         port,
@@ -37,6 +36,7 @@ pub(crate) async fn start(
         limit_up: network.limit_up.map(crate::size::Rate::bytes_per_second),
         limit_down: network.limit_down.map(crate::size::Rate::bytes_per_second),
         metrics: network.metrics_to(),
+        dht,
         net: peer::Net::default(),
         seed: rand::random(),
     };
@@ -45,13 +45,8 @@ pub(crate) async fn start(
         .map_err(|StartError::Listen { address, source }| Failure::cannot_listen("peer", address, &source))?;
     output.event(&Event::Listening { role: Role::Client, url: peer.url() });
     output.remark(&format!("peer at {}", peer.url()));
+    dht_flags::tell(output, &peer);
     Ok(peer)
-}
-
-/// Says that this version has no DHT, to whoever asked for one.
-pub(crate) fn remark_no_dht(output: &Output) {
-    output
-        .remark("this version has no DHT yet: dht_enabled and the --dht flags are accepted, without effect");
 }
 
 /// Leaves the trackers, makes durable what arrived, closes.

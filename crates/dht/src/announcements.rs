@@ -8,9 +8,11 @@ use protocol::Time;
 use crate::config::K;
 use crate::id::{Distance, Id, Key};
 
-/// An announcement for which there were too few nodes, or for which a nearer node appeared, is repeated this long after
-/// the last time. Long enough that a network which grows node by node is not told of everything with each of them.
-const REPEAT_AFTER: Duration = Duration::from_secs(30);
+/// A torrent for which there were too few nodes, or for which a nearer node appeared, is announced again this long after
+/// the last time; at once when nobody took it at all.
+const TORRENT_AGAIN: Duration = Duration::from_secs(5);
+/// The same for a chunk. Longer, so that a network which grows node by node is not told of thousands of them each time.
+const CHUNK_AGAIN: Duration = Duration::from_secs(30);
 /// The same when no more than half of those asked took it.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,8 @@ struct Announcement {
     /// `None` while it is being announced.
     due: Option<Time>,
     announced: Option<Time>,
+    /// Nobody took it then.
+    unheard: bool,
     /// The farthest of the nodes that took it; `None` when the network had fewer than [`K`](crate::K), so that any new one is
     /// welcome.
     reach: Option<Distance>,
@@ -65,7 +69,10 @@ impl Announcements {
         self.next += 1;
         let (number, due) = (self.next, Some(now));
         self.due.insert((urgency, now, number, key));
-        self.of.insert(key, Announcement { port, urgency, number, due, announced: None, reach: None });
+        self.of.insert(
+            key,
+            Announcement { port, urgency, number, due, announced: None, unheard: true, reach: None },
+        );
         true
     }
 
@@ -106,6 +113,7 @@ impl Announcements {
         let farthest = taken_by.iter().map(|id| id.distance(key.place())).max();
         announcement.reach = farthest.filter(|_| asked >= K);
         announcement.announced = Some(now);
+        announcement.unheard = taken_by.is_empty();
         let due = now + if taken_by.len() * 2 <= asked { RETRY_AFTER } else { refresh };
         self.set_due(key, due);
     }
@@ -116,7 +124,12 @@ impl Announcements {
             .filter_map(|(key, announcement)| {
                 let (due, announced) = (announcement.due?, announcement.announced?);
                 let nearer = announcement.reach.is_none_or(|reach| node.distance(key.place()) < reach);
-                let again = now.max(announced + REPEAT_AFTER);
+                let pause = match announcement.urgency {
+                    _ if announcement.unheard => Duration::ZERO,
+                    Urgency::Torrent => TORRENT_AGAIN,
+                    Urgency::Chunk => CHUNK_AGAIN,
+                };
+                let again = now.max(announced + pause);
                 (nearer && again < due).then_some((*key, again))
             })
             .collect();
@@ -193,13 +206,15 @@ mod tests {
         assert_eq!((all.begin(seconds(0)), all.wake_at()), (None, None), "it is under way");
         all.ended(seconds(1), key(0), &[], 0, REFRESH);
         assert_eq!(all.wake_at(), Some(seconds(11)));
+        all.node_appeared(seconds(3), Id::from_bytes([200; 20]));
+        assert_eq!(all.wake_at(), Some(seconds(3)), "somebody at last");
         all.begin(seconds(11));
         all.ended(seconds(12), key(0), &ids(10..18), 8, REFRESH);
         assert_eq!(all.wake_at(), Some(seconds(1_212)));
         all.node_appeared(seconds(13), Id::from_bytes([18; 20]));
         assert_eq!(all.wake_at(), Some(seconds(1_212)), "farther than those who have it");
         all.node_appeared(seconds(13), Id::from_bytes([1; 20]));
-        assert_eq!(all.wake_at(), Some(seconds(42)));
+        assert_eq!(all.wake_at(), Some(seconds(17)));
         all.begin(seconds(42));
         all.ended(seconds(43), key(0), &ids(10..13), 3, REFRESH);
         all.node_appeared(seconds(100), Id::from_bytes([200; 20]));

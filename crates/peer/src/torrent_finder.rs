@@ -126,6 +126,7 @@ async fn look_in_dht(
     link: &Link,
 ) -> Option<Torrent> {
     let until = Instant::now() + LOOK;
+    let _ = tokio::time::timeout_at(until, dht.joined()).await;
     while Instant::now() < until {
         let mut found = dht.find(Key::of_torrent(&link.id)).await;
         while let Some(addresses) = found.recv().await {

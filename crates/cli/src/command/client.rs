@@ -9,6 +9,7 @@ use protocol::Torrent;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Global, Network};
+use crate::dht_flags::dht_config;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::following;
@@ -20,9 +21,7 @@ use crate::torrent_file;
 /// Share what a torrent.json describes, downloading first what is not there
 #[derive(Debug, Args)]
 pub(crate) struct Client {
-    #[arg(
-        help = "has_file: the content is there already; dht_enabled: use the DHT (to come; no effect now)"
-    )]
+    #[arg(help = "has_file: the content is there already; dht_enabled: take part in the DHT")]
     #[arg(num_args = 0..=2, value_name = "WORD")]
     words: Vec<Word>,
     /// A description (can be repeated)
@@ -47,7 +46,7 @@ pub(crate) struct Client {
 enum Word {
     /// The content is there already.
     HasFile,
-    /// Use the DHT.
+    /// Take part in the DHT.
     DhtEnabled,
 }
 
@@ -59,10 +58,8 @@ impl Client {
         if self.words.contains(&Word::HasFile) {
             torrents.iter().try_for_each(|torrent| must_be_there(torrent, &self.dir))?;
         }
-        if self.words.contains(&Word::DhtEnabled) && !self.network.asks_for_dht() {
-            swarm_member::remark_no_dht(output);
-        }
-        let peer = swarm_member::start(output, global, &self.network, self.port).await?;
+        let dht = dht_config(global, &self.network, self.words.contains(&Word::DhtEnabled), &[]);
+        let peer = swarm_member::start(output, global, &self.network, self.port, dht).await?;
         let ended = self.share(output, &peer, torrents, &stop).await;
         swarm_member::stop(output, &peer).await;
         ended

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use peer::{Content, FindError, Job, Order, Peer, find_torrent};
+use peer::{Content, FindError, Job, Order, Peer};
 use protocol::torrent::Shape;
 use protocol::{BaseUrl, Link, Torrent};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Global, Network};
+use crate::dht_flags::dht_config;
 use crate::duration::Span;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -25,8 +26,8 @@ use crate::{following, hope, torrent_file};
 /// Download what a link or a torrent.json describes
 ///
 /// Ends when everything is verified and durable. While it runs it also serves. It waits for a seed as long as a
-/// tracker answers, and gives up (exit code 3) when the link's tracker cannot be reached or does not know the
-/// torrent, or when for 60 seconds there is neither a peer nor a tracker.
+/// tracker answers or nodes of the DHT do, and gives up (exit code 3) when nobody who can be reached knows the torrent,
+/// or when for 60 seconds there is neither a peer nor anybody who could name one.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     /// A link, or a torrent.json
@@ -72,7 +73,12 @@ impl Get {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
         let stop = stop_on_signals(output)?;
         let source = read_source(&self.source)?;
-        let peer = swarm_member::start(output, global, &self.network, self.port).await?;
+        let ways_in = match &source {
+            Source::Link(link) => link.dht.as_slice(),
+            Source::File(_) => &[],
+        };
+        let dht = dht_config(global, &self.network, false, ways_in);
+        let peer = swarm_member::start(output, global, &self.network, self.port, dht).await?;
         let ended = self.download(output, &peer, source, &stop).await;
         swarm_member::stop(output, &peer).await;
         ended
@@ -114,7 +120,7 @@ impl Get {
     async fn find(&self, peer: &Peer, source: Source) -> Result<(Torrent, Vec<BaseUrl>), Failure> {
         let (torrent, named) = match source {
             Source::Link(link) => {
-                let torrent = find_torrent(peer.http(), &link).await.map_err(not_found)?;
+                let torrent = peer.find_torrent(&link, &self.network.peer).await.map_err(not_found)?;
                 (torrent, std::iter::once(link.tracker).chain(link.more_trackers).collect())
             }
             Source::File(torrent) => (*torrent, Vec::new()),
@@ -157,6 +163,10 @@ fn not_found(error: FindError) -> Failure {
         FindError::Unreachable { .. } => Failure::no_source(
             error,
             "check the link's address, and that the tracker runs and can be reached from here",
+        ),
+        FindError::NoPeer { .. } => Failure::no_source(
+            error,
+            "name a peer with --peer or another way into the DHT with --dht-bootstrap, or wait for the tracker",
         ),
         FindError::NotFound { .. } => Failure::no_source(error, "ask who shared it whether they still do"),
         FindError::Refused { status: 500.., .. } => {

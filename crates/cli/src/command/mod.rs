@@ -2,6 +2,7 @@
 
 mod client;
 mod completions;
+mod dht;
 mod get;
 mod man;
 mod metric_server;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Tracker(tracker::Tracker),
     MetricServer(metric_server::MetricServer),
     Client(client::Client),
+    Dht(dht::Dht),
     StressTest(stress_test::StressTest),
     #[command(hide = true)]
     StressProxy(stress_proxy::StressProxy),
@@ -55,6 +57,7 @@ impl Command {
             Command::Tracker(command) => on_runtime(command.run(global, output)),
             Command::MetricServer(command) => on_runtime(command.run(global, output)),
             Command::Client(command) => on_runtime(command.run(global, output)),
+            Command::Dht(command) => on_runtime(command.run(global, output)),
             Command::StressTest(command) => on_runtime(command.run(global, output)),
             Command::StressProxy(command) => on_runtime(command.run(global, output)),
         }

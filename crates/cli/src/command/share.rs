@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::metric_server::{self, Page};
 use super::tracker::{listen, start};
 use crate::args::{Global, Network};
+use crate::dht_flags::{self, dht_config};
 use crate::event::Event;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -72,7 +73,8 @@ impl Share {
         let servers_stop = CancellationToken::new();
         let serving = start(output, tracker, listener, &url, servers_stop.clone());
         let showing = page.start(output, servers_stop.clone());
-        let peer = swarm_member::start(output, global, &self.network, self.peer_port).await?;
+        let dht = dht_config(global, &self.network, false, &[]);
+        let peer = swarm_member::start(output, global, &self.network, self.peer_port, dht).await?;
         let shared = self.share(output, &peer, torrent, content, url, &stop).await;
         swarm_member::stop(output, &peer).await;
         servers_stop.cancel();
@@ -149,6 +151,8 @@ impl Share {
         let sharings = [or_interrupted(stop, peer.add(job)).await??];
         let mut link = Link::new(tracker, torrent.id());
         link.more_trackers.clone_from(&self.network.tracker);
+        // Whoever has this link takes part as well, and goes on without the tracker.
+        link.dht.extend(dht_flags::address(peer));
         tell(output, &link, &torrent, peer.url());
         // Nothing was downloaded: what it read, and how fast, was told while it read.
         let sharing = |_: &Completed| format!("sharing {}; Ctrl-C ends it", torrent.name());

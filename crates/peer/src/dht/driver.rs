@@ -115,7 +115,7 @@ impl Driver {
                     }
                 },
             }
-            if self.tell_at <= Instant::now() {
+            if self.tell_at <= Instant::now() || self.has_just_joined() {
                 self.publish();
             }
         }
@@ -199,6 +199,12 @@ impl Driver {
         if let Err(error) = self.socket.send_to(bytes, to).await {
             tracing::trace!(%to, %error, "a datagram was not sent");
         }
+    }
+
+    /// Whoever waits for the first node need not wait for the next time.
+    fn has_just_joined(&self) -> bool {
+        let now = self.now();
+        self.status.borrow().good.is_empty() && self.nodes.iter().any(|(_, node)| node.good_count(now) > 0)
     }
 
     fn publish(&mut self) {

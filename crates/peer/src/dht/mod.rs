@@ -158,11 +158,22 @@ impl Dht {
         self.status.borrow().good.len()
     }
 
+    /// Returns when a node is known that answers.
+    pub(crate) async fn joined(&self) {
+        let mut status = self.status.clone();
+        if status.wait_for(|status| !status.good.is_empty()).await.is_err() {
+            // The driver has ended, and will never know one.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Who claims to provide a hash (or a torrent id, which reads the same), in order of address. Asks again and again
     /// until somebody does, `patience` at most: a node that was just started knows nobody yet.
     pub async fn providers(&self, hash: &Hash, patience: Duration) -> Vec<SocketAddr> {
         let until = Instant::now() + patience;
         let mut providers = BTreeSet::new();
+        // Nobody can be asked before.
+        let _ = tokio::time::timeout_at(until, self.joined()).await;
         while providers.is_empty() && Instant::now() < until {
             let mut found = self.find(Key::of_hash(hash)).await;
             while let Ok(Some(more)) = tokio::time::timeout_at(until, found.recv()).await {

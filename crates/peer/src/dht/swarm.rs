@@ -77,6 +77,11 @@ impl InDht {
     async fn look(&self) {
         let key = Key::of_torrent(&self.holding.torrent().id());
         let mut hurry = self.hurry.watch();
+        tokio::select! {
+            biased;
+            () = self.facts.closed() => return,
+            () = self.dht.joined() => {}
+        }
         // A seed has no download that listens.
         while !self.facts.is_closed() {
             let began = Instant::now();
