@@ -1,28 +1,41 @@
 //! `POST /chunk`: each known hash given to one holder, spread over the holders.
 //!
 //! The described protocol asks for this and not for lists of holders, so the tracker balances the load. For each hash
-//! a few holders are drawn and the one with the least to do takes it ("the power of two choices"). A hash that no
-//! draw finds a holder of is rare: one sweep over the holders of its torrent, by whole words of their bitmaps, finds
-//! it, so that the cost is bounded by the size of the request and of the bitmaps, not by their product.
+//! a few holders are drawn and the one with the least to do takes it ("the power of two choices"). What no draw found a
+//! holder of goes to a random seed, if one can be named; what is left is rare, and `sweep` looks for it.
+//!
+//! The cost is linear in the size of the request (threat A15): so many draws for each hash, and so many steps of
+//! sweeping.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 
 use protocol::api::tracker::{Assignment, OpaqueHash, Port};
-use protocol::{ChunkIndex, ChunkSet, Hash, HostPort};
+use protocol::{ChunkIndex, Hash, HostPort};
 use rand::{Rng, RngExt};
 
 use crate::Registry;
 use crate::described::{AnnouncerId, Name};
 use crate::hash_index::Spot;
-use crate::swarm::Holder;
 use crate::torrents::{Entry, Serial};
 
 /// Holders drawn for each hash.
 const DRAWS: usize = 4;
 
-/// Gives each known hash to one holder. An entry has at most `wanted.len() / 4 + 1` hashes; whoever gets more has
-/// several entries.
-pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Vec<Assignment> {
+/// Who gets what, and what it cost to find out.
+pub(crate) struct Assigned {
+    pub(crate) assignments: Vec<Assignment>,
+    /// Steps of sweeping.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests hold the bound by it"))]
+    pub(crate) swept: usize,
+}
+
+/// Gives each known hash to one holder, unless it is too rare to be found. An entry has at most `wanted.len() / 4 + 1`
+/// hashes; whoever gets more has several entries.
+pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Assigned {
     let mut seen = HashSet::with_capacity(wanted.len());
     let distinct: Vec<&OpaqueHash> = wanted.iter().filter(|hash| seen.insert(*hash)).collect();
     let mut loads = Loads::default();
@@ -35,9 +48,9 @@ pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHa
             None => rare.push(Rare { at, spots: candidates.spots }),
         }
     }
-    find_rare(rng, rare, &mut loads);
+    let swept = sweep::find_rare(rng, rare, &mut loads, sweep::most_steps(wanted.len()));
     let most = wanted.len() / 4 + 1;
-    loads.into_assignments(most, |at| distinct[at].clone())
+    Assigned { assignments: loads.into_assignments(most, |at| distinct[at].clone()), swept }
 }
 
 /// Who may hold one hash.
@@ -78,7 +91,16 @@ impl<'a> Candidates<'a> {
             let at = (!self.described.is_empty()).then(|| rng.random_range(0..self.described.len()))?;
             self.holder(registry, at)
         };
-        best.map(|(_, address)| address).or_else(somebody)
+        best.map(|(_, address)| address).or_else(somebody).or_else(|| self.seed(rng))
+    }
+
+    /// A random seed that the described protocol can name. Where there are seeds, most can be.
+    fn seed(&self, rng: &mut impl Rng) -> Option<&'a HostPort> {
+        self.spots.iter().find_map(|spot| {
+            let seeds = spot.entry.swarm.seeds();
+            let draws = if seeds.is_empty() { 0 } else { DRAWS };
+            (0..draws).find_map(|_| seeds[rng.random_range(0..seeds.len())].url.as_described())
+        })
     }
 
     /// The address of candidate number `at`, if it holds the hash.
@@ -122,62 +144,6 @@ impl<'a> InTorrent<'a> {
 struct Rare<'a> {
     at: usize,
     spots: Vec<InTorrent<'a>>,
-}
-
-/// Sweeps the torrents of the rare hashes: first each hash's first torrent, then the next of those still not found.
-fn find_rare<'a>(rng: &mut impl Rng, mut rare: Vec<Rare<'a>>, loads: &mut Loads<'a>) {
-    for round in 0.. {
-        rare.retain(|hash| hash.spots.len() > round);
-        if rare.is_empty() {
-            return;
-        }
-        let mut sought: BTreeMap<Serial, (&Entry, HashMap<ChunkIndex, usize>)> = BTreeMap::new();
-        for hash in &rare {
-            let spot = &hash.spots[round];
-            let (_, here) = sought.entry(spot.serial).or_insert_with(|| (spot.entry, HashMap::new()));
-            here.extend(spot.chunks.iter().map(|chunk| (*chunk, hash.at)));
-        }
-        let mut found = HashSet::new();
-        for (entry, chunks) in sought.into_values() {
-            sweep(entry, rng, &chunks, |address, at| {
-                // A twin may have found it before.
-                if found.insert(at) {
-                    loads.give(address, at);
-                }
-            });
-        }
-        rare.retain(|hash| !found.contains(&hash.at));
-    }
-}
-
-/// Gives each of `chunks` that a native holder of this torrent has to the first who has it, from a random start.
-fn sweep<'a>(
-    entry: &'a Entry,
-    rng: &mut impl Rng,
-    chunks: &HashMap<ChunkIndex, usize>,
-    mut give: impl FnMut(&'a HostPort, usize),
-) {
-    let mut left = ChunkSet::empty(entry.torrent.chunk_count());
-    for chunk in chunks.keys() {
-        left.insert(*chunk);
-    }
-    let everybody: Vec<&Holder> = entry.swarm.seeds().iter().chain(entry.swarm.leechers()).collect();
-    let start = if everybody.is_empty() { 0 } else { rng.random_range(0..everybody.len()) };
-    let (before, after) = everybody.split_at(start);
-    for holder in after.iter().chain(before) {
-        if left.is_empty() {
-            return;
-        }
-        let Some(address) = holder.url.as_described() else { continue };
-        let has: Vec<ChunkIndex> = match &holder.holding {
-            crate::Holding::Complete => left.iter().collect(),
-            crate::Holding::Part(set) => left.intersection(set).collect(),
-        };
-        for chunk in has {
-            left.remove(chunk);
-            give(address, chunks[&chunk]);
-        }
-    }
 }
 
 /// What each holder was given: positions in the request.

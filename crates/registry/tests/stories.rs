@@ -6,8 +6,9 @@ mod support;
 
 use std::time::Duration;
 
+use protocol::Torrent;
 use protocol::api::tracker::Have;
-use registry::{Limits, Refusal};
+use registry::{Limits, NewTorrent, Publisher, Refusal, Seed};
 use support::*;
 
 #[test]
@@ -184,43 +185,6 @@ fn a_hash_that_one_leecher_of_two_hundred_has_is_found() {
 }
 
 #[test]
-fn a14_torrents_without_peers_make_room_and_those_with_peers_stay() {
-    let limits = Limits { torrents: 2, ..Limits::default() };
-    let mut world = World::new(limits);
-    let [first, second, third, fourth] = ["a", "b", "c", "d"].map(|name| torrent(name, b"xyz"));
-    world.publish(at(0), &first);
-    world.announce(at(0), first.id(), 1, Have::Complete).unwrap();
-    world.publish(at(1), &second);
-    world.publish(at(2), &third);
-    assert!(world.registry.torrent(second.id()).is_none(), "nobody held it");
-    world.announce(at(3), third.id(), 1, Have::Complete).unwrap();
-    let refused = world.registry.publish(at(4), &fourth, fourth.to_json().into());
-    assert!(refused.is_err(), "both that are there are in use");
-    // Hashes of the torrent that made room are found in the others still.
-    let assigned = world.registry.assign(at(4), &mut world.rng, &all_hashes(&second));
-    assert_eq!(assigned.iter().map(|entry| entry.hash_list.len()).sum::<usize>(), 3);
-    world.publish(at(30), &fourth);
-    assert!(world.registry.torrent(first.id()).is_none(), "its lease is over");
-}
-
-#[test]
-fn a06_one_host_can_only_be_so_many_holders() {
-    let limits = Limits { holders_per_target: 3, announcers_per_target: 3, ..Limits::default() };
-    let (mut world, torrent) = (World::new(limits), torrent("a", b"abc"));
-    world.publish(at(0), &torrent);
-    for number in 1..=5 {
-        let victim = format!("http://10.0.0.66:{number}").parse().unwrap();
-        let native = world.announce_as(at(0), torrent.id(), number, victim, Have::Complete, None);
-        assert_eq!(native.is_ok(), number <= 3, "{number}");
-        let described = address(&format!("10.0.0.66:{number}"));
-        let described = world.registry.announce_chunks(at(0), &client(&described), &all_hashes(&torrent));
-        assert_eq!(described.is_ok(), number <= 3, "{number}");
-    }
-    assert_eq!(world.listed(at(0), torrent.id()).len(), 6);
-    assert!(world.announce(at(0), torrent.id(), 9, Have::Complete).is_ok(), "another host is not concerned");
-}
-
-#[test]
 fn a36_a_clock_that_stands_still_or_goes_back_breaks_nothing() {
     let (mut world, torrent) = (World::new(Limits::default()), torrent("a", b"abc"));
     world.publish(at(100), &torrent);
@@ -229,4 +193,62 @@ fn a36_a_clock_that_stands_still_or_goes_back_breaks_nothing() {
     world.registry.announce_chunks(at(10), &client(&address("a:1")), &all_hashes(&torrent)).unwrap();
     assert_eq!(world.listed(at(0), torrent.id()).len(), 3);
     assert!(world.listed(at(200), torrent.id()).is_empty());
+}
+
+#[test]
+fn a_torrent_given_up_while_it_is_indexed_leaves_nothing_and_can_come_back() {
+    let mut world = World::new(Limits { torrents: 1, ..Limits::default() });
+    let [first, second] = [b"abcdefgh", b"efghijkl"].map(|contents| torrent("a", contents));
+    for torrent in [&first, &second, &first] {
+        let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
+        world.registry.begin_publishing(at(0), new, None).unwrap();
+        world.registry.index(3);
+    }
+    while world.registry.index(3) {}
+    world.announce(at(0), first.id(), 1, Have::Complete).unwrap();
+    let found = |world: &mut World, torrent: &Torrent| {
+        let assigned = world.registry.assign(at(0), &mut world.rng, &all_hashes(torrent));
+        assigned.iter().map(|entry| entry.hash_list.len()).sum::<usize>()
+    };
+    assert_eq!((found(&mut world, &first), found(&mut world, &second)), (8, 4));
+}
+
+#[test]
+fn one_hash_of_content_that_repeats_is_all_its_chunks() {
+    // More twins than are listed one by one, and fewer.
+    let contents: Vec<u8> = (0..2000).map(|chunk| if chunk % 50 == 7 { b'b' } else { b'a' }).collect();
+    let (mut world, torrent) = (World::new(Limits::default()), torrent("a", &contents));
+    world.publish(at(0), &torrent);
+    let [many, few] = [(0, "10.0.0.7:80"), (7, "10.0.0.8:80")].map(|(chunk, who)| {
+        world.registry.announce_chunks(at(0), &client(&address(who)), &[hash(&torrent, chunk)]).unwrap();
+        (0..2000).filter(|at| (at % 50 == 7) == (chunk == 7)).collect::<Vec<u32>>()
+    });
+    let mut peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
+    peers.sort_by_key(|handed| handed.url.to_string());
+    let held: Vec<Have> = peers.into_iter().map(|handed| Have::from(handed.holding)).collect();
+    assert_eq!(held, [have(&torrent, &many), have(&torrent, &few)]);
+}
+
+#[test]
+fn the_plain_download_is_the_publishers_as_long_as_it_is_there() {
+    let (mut world, torrent) = (World::new(Limits::default()), torrent("a", b"abc"));
+    let id = torrent.id();
+    let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
+    let publisher = Publisher::Target(target(url(1).address()));
+    world.registry.begin_publishing(at(0), new, Some(publisher)).unwrap();
+    for stranger in 2..=20 {
+        world.announce(at(0), id, stranger, Have::Complete).unwrap();
+    }
+    let seed = |world: &mut World, now| world.registry.seed(now, &mut world.rng, id).unwrap();
+    assert!(!seed(&mut world, at(0)).is_publisher);
+    world.announce(at(0), id, 1, have(&torrent, &[0])).unwrap();
+    assert!(!seed(&mut world, at(0)).is_publisher, "it has not all of it yet");
+    world.announce(at(0), id, 1, Have::Complete).unwrap();
+    for _ in 0..20 {
+        assert_eq!(seed(&mut world, at(0)), Seed { url: url(1), is_publisher: true });
+    }
+    world.registry.set_publisher(id, url(5));
+    assert_eq!(seed(&mut world, at(0)).url, url(5), "by its URL, when that was told");
+    world.announce(at(10), id, 2, Have::Complete).unwrap();
+    assert_eq!(seed(&mut world, at(16)), Seed { url: url(2), is_publisher: false }, "it is gone");
 }

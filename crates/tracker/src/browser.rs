@@ -4,8 +4,8 @@ use axum::extract::{Path, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use pages::LinkPage;
 use pages::browser::{self, comes_from_elsewhere};
+use pages::{LinkPage, Plain};
 use protocol::torrent::Shape;
 use protocol::{Link, Torrent};
 
@@ -63,10 +63,10 @@ pub(crate) fn link_page(tracker: &Tracker, headers: &HeaderMap, torrent: &Torren
         (registry.counts(now, torrent.id()).unwrap_or_default(), registry.seed(now, rng, torrent.id()))
     });
     let folder = torrent.layout().shape() == Shape::Folder;
-    let file_url = seed.as_ref().map(|seed| {
-        let path = protocol::api::peer::file_path(torrent.id());
-        seed.url.join(&if folder { format!("{path}/") } else { path })
-    });
+    let path = protocol::api::peer::file_path(torrent.id());
+    let path = if folder { format!("{path}/") } else { path };
+    let plain = seed.map(|seed| (seed.url.join(&path), seed.is_publisher));
+    let plain = plain.as_ref().map(|(url, from_publisher)| Plain { url, from_publisher: *from_publisher });
     let html = pages::link_page(&LinkPage {
         name: torrent.name().as_str(),
         size: torrent.size(),
@@ -75,7 +75,7 @@ pub(crate) fn link_page(tracker: &Tracker, headers: &HeaderMap, torrent: &Torren
         peers: counts.peers,
         seeds: counts.seeds,
         link: &Link::new(base, torrent.id()),
-        file_url: file_url.as_deref(),
+        plain,
     });
     let mut response = answer(StatusCode::OK, "text/html; charset=utf-8", html);
     let headers = response.headers_mut();

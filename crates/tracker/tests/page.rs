@@ -53,6 +53,38 @@ async fn the_page_links_to_a_seed_for_the_plain_download() {
 }
 
 #[tokio::test]
+async fn the_plain_download_is_the_publishers_and_the_page_says_whose_it_is() {
+    let server = Server::start(TrackerConfig::default()).await;
+    let torrent = torrent("data.bin", b"abc");
+    server.publish_from([127, 0, 0, 2], &torrent).await;
+    let path = format!("/torrent/{}", torrent.id());
+    let peers = format!("{path}/peers");
+    let announce = |from: u8| {
+        let announce =
+            json!({"peer": format!("{from:032x}"), "port": 8000 + u16::from(from), "have": "complete"});
+        server.put_from([127, 0, 0, from], &peers, announce.to_string())
+    };
+    for stranger in 3..=9 {
+        assert_eq!(announce(stranger).await.status, 200);
+    }
+    let page = server.send("GET", &path, &[HTML], "").await.body;
+    assert!(
+        page.contains("a peer that says it has all of it") && page.contains("nothing checks what arrives")
+    );
+    assert_eq!(announce(2).await.status, 200);
+    for _ in 0..10 {
+        let page = server.send("GET", &path, &[HTML], "").await.body;
+        assert!(
+            page.contains("href=\"http://127.0.0.2:8002/file/")
+                && page.contains("the peer that published it")
+        );
+    }
+    // In one process with a peer, as `share` runs it, the peer's URL is told.
+    server.tracker.set_publisher(torrent.id(), "http://127.0.0.7:8007".parse().unwrap());
+    assert!(server.send("GET", &path, &[HTML], "").await.body.contains("href=\"http://127.0.0.7:8007/file/"));
+}
+
+#[tokio::test]
 async fn a38_what_the_page_needs_is_here() {
     let server = Server::start(TrackerConfig::default()).await;
     let css = server.get("/assets/link.css").await;
@@ -92,11 +124,22 @@ async fn a24_the_page_is_shown_under_our_own_names_only() {
 #[tokio::test]
 async fn a25_a_foreign_page_changes_nothing() {
     let server = Server::start(TrackerConfig::default()).await;
-    let node = r#"{"host":"127.0.0.1","port":8468}"#;
-    for origin in ["Origin: http://evil.example", "Origin: null"] {
-        assert_eq!(server.send("POST", "/dht", &[origin], node).await.status, 403, "{origin}");
+    let port = server.address.port();
+    let send = |host: String, origin: &str| {
+        let node = r#"{"host":"127.0.0.1","port":8468}"#;
+        let head = format!("Host: {host}\r\n{origin}Content-Length: {}\r\nConnection: close", node.len());
+        let request = format!("POST /dht HTTP/1.1\r\n{head}\r\n\r\n{node}");
+        let server = &server;
+        async move { server.raw(request.as_bytes()).await.status }
+    };
+    let own = format!("127.0.0.1:{port}");
+    for origin in ["http://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:8080"] {
+        assert_eq!(send(own.clone(), &format!("Origin: {origin}\r\n")).await, 403, "{origin}");
     }
+    // A24: a stranger's name that means us by now, so that their page's origin is the host that it asks.
+    let rebound = format!("evil.example:{port}");
+    assert_eq!(send(rebound.clone(), &format!("Origin: http://{rebound}\r\n")).await, 403);
     assert_eq!(server.get("/dht").await.body, "[]");
-    let own = format!("Origin: http://{}", server.address);
-    assert_eq!(server.send("POST", "/dht", &[&own], node).await.status, 200);
+    assert_eq!(send(own.clone(), &format!("Origin: http://{own}\r\n")).await, 200);
+    assert_eq!(send(rebound, "").await, 200, "a program may know us by any name");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use protocol::torrent::{ChunkHashes, ChunkSize, Layout};
 use protocol::{BaseUrl, FilePath, HashAlgorithm, Torrent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracker::{Tracker, TrackerConfig};
 
@@ -59,8 +59,26 @@ impl Server {
         self.send("PUT", path, &[], body).await
     }
 
+    /// The same from another address of this machine.
+    pub(crate) async fn put_from(&self, from: [u8; 4], path: &str, body: String) -> Answer {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        let mut stream = socket.connect(self.address).await.unwrap();
+        let (host, length) = (self.address, body.len());
+        let head = format!("Host: {host}\r\nConnection: close\r\nContent-Length: {length}");
+        let request = format!("PUT {path} HTTP/1.1\r\n{head}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_answer(&mut stream).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
         self.send("POST", path, &[], body).await
+    }
+
+    pub(crate) async fn publish_from(&self, from: [u8; 4], torrent: &Torrent) {
+        let json = String::from_utf8(torrent.to_json()).unwrap();
+        let published = self.put_from(from, &format!("/torrent/{}", torrent.id()), json).await;
+        assert_eq!(published.status, 204);
     }
 
     /// Publishes over the wire.
