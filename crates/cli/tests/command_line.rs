@@ -13,9 +13,18 @@ use support::{Running, content, folder, program, run, run_well};
 fn the_help_is_what_it_was() {
     let dir = folder();
     let mut help = run_well(dir.path(), ["-h"]).stdout;
-    for command in
-        ["share", "get", "torrentify", "verify", "tracker", "metric-server", "client", "completions", "man"]
-    {
+    for command in [
+        "share",
+        "get",
+        "torrentify",
+        "verify",
+        "tracker",
+        "metric-server",
+        "client",
+        "stress-test",
+        "completions",
+        "man",
+    ] {
         let text = run_well(dir.path(), [command, "-h"]).stdout;
         // What every command has is shown once.
         let own = text.split("\nEverywhere:").next().unwrap();

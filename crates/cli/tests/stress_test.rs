@@ -35,7 +35,7 @@ fn leftovers(dir: &Path) -> Vec<String> {
 /// A process: its id, and when it started, so that a later one of the same id is not taken for it.
 type Birth = (u32, String);
 
-/// Fields of /proc/{id}/stat after the name, which may hold anything (proc_pid_stat(5)); `None` when it is gone.
+/// Fields of /proc/{id}/stat after the name, which may hold anything (`man proc_pid_stat`); `None` when it is gone.
 fn stat(id: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields: Vec<String> = stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect();
@@ -145,6 +145,15 @@ fn an_interrupt_leaves_no_process_and_no_folder_behind() {
         assert!(all_gone(&seen), "{signal}: {seen:?}");
         assert!(leftovers(dir.path()).is_empty(), "{:?}", leftovers(dir.path()));
     }
+}
+
+#[test]
+fn nothing_outlives_a_run_that_is_killed_itself() {
+    let dir = folder();
+    let mut running = Running::spawn(stress(dir.path(), &["--scenario", "calm", "--clients", "4"]));
+    let seen = in_the_middle(&mut running);
+    running.kill();
+    wait_for("everybody to be gone", || all_gone(&seen).then_some(()));
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct Run {
     pub command: String,
     /// It was right.
     pub ok: bool,
+    /// There was a tracker at the start.
+    pub tracker: bool,
     /// From the first start to the last client's finish.
     pub seconds: f64,
     /// The seed's place in time is here, too: it is the first.

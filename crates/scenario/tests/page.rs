@@ -31,6 +31,7 @@ fn report() -> Report {
         about: "nothing <goes> wrong".to_owned(),
         command: "http-torrent stress-test --scenario calm".to_owned(),
         ok: false,
+        tracker: true,
         seconds: 2.0,
         clients: vec![ClientReport { died: Some(1.5), ..client("seed") }, client("client-1"), killed, liar],
         faults: vec![fault(FaultKind::TrackerDies, 1.0), fault(FaultKind::TrackerReturns, 1.2)],

@@ -7,8 +7,9 @@ use protocol::api::tracker::{Peers, peers_path};
 use scenario::{Ending, MemberId, OutputFile};
 
 use crate::content;
+use crate::failed::Failed;
 use crate::http::Asker;
-use crate::stage::{Failed, Stage};
+use crate::stage::Stage;
 use crate::watch::Watch;
 
 /// Which members the tracker lists; `None` while it does not answer.

@@ -6,6 +6,8 @@
 //! everything that it started: nothing else holds a process.
 
 mod content;
+mod failed;
+pub mod guard;
 mod http;
 mod inspect;
 mod player;
@@ -13,9 +15,12 @@ mod process;
 pub mod proxy;
 mod run;
 mod scene;
+mod service;
 mod spawn;
 mod stage;
 mod watch;
 
-pub use run::{Failed, Look, MemberLook, NotRun, Observer, Options, Outcome, Standing, run};
+pub use failed::Failed;
+pub use guard::GUARD_COMMAND;
+pub use run::{Look, MemberLook, NotRun, Observer, Options, Outcome, Standing, run};
 pub use spawn::PROXY_COMMAND;

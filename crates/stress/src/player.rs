@@ -7,7 +7,7 @@ use scenario::{Exit, SourceBytes};
 use serde_json::Value;
 
 use crate::process::{Process, in_words};
-use crate::stage::{listening, port_is_taken};
+use crate::service::{dht_node, listening, port_is_taken};
 
 /// A member.
 pub(crate) struct Player {
@@ -19,6 +19,8 @@ pub(crate) struct Player {
     pub(crate) starts: u32,
     /// What it calls itself, once it listens.
     pub(crate) url: Option<BaseUrl>,
+    /// Its node of the DHT as `host:port`, once it answers.
+    pub(crate) dht_node: Option<String>,
     /// It said that it is complete, in its present life.
     pub(crate) sources: Option<SourceBytes>,
     /// It ended although nobody told it to.
@@ -38,6 +40,7 @@ impl Player {
             process: None,
             starts: 0,
             url: None,
+            dht_node: None,
             sources: None,
             early: None,
             port_was_taken: false,
@@ -51,7 +54,8 @@ impl Player {
     pub(crate) fn begin(&mut self, process: Process) {
         self.process = Some(process);
         self.starts += 1;
-        (self.url, self.sources, self.killed, self.port_was_taken) = (None, None, false, false);
+        (self.url, self.dht_node, self.sources) = (None, None, None);
+        (self.killed, self.port_was_taken) = (false, false);
     }
 
     /// Killed without warning; it is gone when this returns.
@@ -59,7 +63,7 @@ impl Player {
         self.look();
         if let Some(mut process) = self.process.take() {
             process.reap();
-            (self.url, self.sources, self.killed) = (None, None, true);
+            (self.url, self.dht_node, self.sources, self.killed) = (None, None, None, true);
         }
     }
 
@@ -87,12 +91,15 @@ impl Player {
             if self.url.is_none() {
                 self.url = listening(event);
             }
+            if self.dht_node.is_none() {
+                self.dht_node = dht_node(event);
+            }
             if event["event"] == "complete" {
                 self.sources = serde_json::from_value(event["sources"].clone()).ok();
             }
         }
         if let Some(status) = status {
-            (self.process, self.url) = (None, None);
+            (self.process, self.url, self.dht_node) = (None, None, None);
             self.port_was_taken = events.iter().any(port_is_taken);
             if !self.port_was_taken {
                 self.early = Some(last_words(&in_words(status), &events));

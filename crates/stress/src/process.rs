@@ -9,18 +9,21 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::guard::Line;
+
 /// A running process; dropped, it is killed by its own id and reaped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
     status: Option<ExitStatus>,
     events: Events,
+    guard: Line,
 }
 
 impl Process {
     /// Starts `command` with its output in `logs`: `{name}.events` (stdout, from here on read by [`Process::events`]) and
     /// `{name}.log` (stderr). Both are continued when an earlier process of the name wrote them.
-    pub(crate) fn start(mut command: Command, logs: &Path, name: &str) -> io::Result<Self> {
+    pub(crate) fn start(mut command: Command, logs: &Path, name: &str, guard: &Line) -> io::Result<Self> {
         let (events, log) = (logs.join(format!("{name}.events")), log_of(logs, name));
         let append = |path: &Path| File::options().create(true).append(true).open(path);
         let (mut stdout, stderr) = (append(&events)?, append(&log)?);
@@ -30,7 +33,9 @@ impl Process {
         // A group of its own: Ctrl-C on the terminal comes to us alone, and we decide who ends and when.
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
         let events = Events::at(&events, from)?;
-        Ok(Process { child: command.spawn()?, status: None, events })
+        let child = command.spawn()?;
+        guard.started(child.id());
+        Ok(Process { child, status: None, events, guard: guard.clone() })
     }
 
     /// Events that came since the last call.
@@ -42,6 +47,7 @@ impl Process {
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = self.child.try_wait().ok().flatten();
+            self.relieve_guard();
         }
         self.status
     }
@@ -68,6 +74,13 @@ impl Process {
         self.kill();
         if self.status.is_none() {
             self.status = self.child.wait().ok();
+            self.relieve_guard();
+        }
+    }
+
+    fn relieve_guard(&self) {
+        if self.status.is_some() {
+            self.guard.reaped(self.child.id());
         }
     }
 }
@@ -133,8 +146,10 @@ mod tests {
     fn a_dropped_process_is_gone_also_in_a_panic() {
         let logs = tempfile::tempdir().unwrap();
         // Deaf to polite requests.
-        let start =
-            || Process::start(shell("trap '' TERM INT; while :; do :; done"), logs.path(), "p").unwrap();
+        let start = || {
+            Process::start(shell("trap '' TERM INT; while :; do :; done"), logs.path(), "p", &Line::default())
+                .unwrap()
+        };
         let mut process = start();
         let id = process.child.id();
         process.ask_to_end();
@@ -156,7 +171,7 @@ mod tests {
         for number in [1, 2] {
             // The first one's half line must not swallow the second one's first.
             let script = format!("echo '{{\"n\":{number}}}'; echo no json; printf '{{\"half\"'");
-            let mut process = Process::start(shell(&script), logs.path(), "p").unwrap();
+            let mut process = Process::start(shell(&script), logs.path(), "p", &Line::default()).unwrap();
             assert_eq!(in_words(process.child.wait().unwrap()), "exit code 0");
             assert_eq!(process.events(), [serde_json::json!({ "n": number })]);
             assert!(process.events().is_empty());

@@ -9,11 +9,13 @@ use scenario::{Permille, Plan, PlanError, Report, Run, Scenario, Setting};
 use tempfile::TempDir;
 
 use crate::content;
+use crate::failed::{Failed, cannot};
+use crate::guard::{GUARD_COMMAND, Guard};
 use crate::process::{self, Process, in_words};
 use crate::scene::Scene;
+use crate::service::{self, LOOK};
 use crate::spawn::Program;
-pub use crate::stage::Failed;
-use crate::stage::{LOOK, Props, cannot};
+use crate::stage::Props;
 
 /// Name of the file that is shared.
 const FILE_NAME: &str = "shared.bin";
@@ -29,12 +31,14 @@ pub struct Options {
     pub program: PathBuf,
     /// Its version, for the report.
     pub version: String,
-    /// Where clients send metrics.
-    pub metrics: Option<BaseUrl>,
+    /// Run a metrics server, at this port or, if it is taken, at any.
+    pub metrics_port: Option<u16>,
 }
 
 /// Whoever shows what happens.
 pub trait Observer {
+    /// A page shows everybody's figures from now on.
+    fn page(&mut self, url: &BaseUrl);
     /// A scenario begins; its processes are started from now on.
     fn begins(&mut self, plan: &Plan);
     /// What is seen now, several times a second.
@@ -107,7 +111,12 @@ pub async fn run(options: Options, observer: &mut dyn Observer) -> Result<Outcom
     let setting = options.setting.checked()?;
     let began = tokio::time::Instant::now();
     let home = TempDir::with_prefix("http-torrent-stress-").map_err(cannot("make a folder"))?;
-    let props = props(&options, home.path()).await?;
+    let mut props = props(&options, home.path()).await?;
+    let page = metrics_server(&options, &props, home.path()).await?;
+    if let Some((_, url)) = &page {
+        observer.page(url);
+        props.metrics = Some(url.clone());
+    }
     let mut runs = Vec::with_capacity(options.scenarios.len());
     for scenario in &options.scenarios {
         let plan = Plan::new(scenario, setting)?;
@@ -147,7 +156,9 @@ async fn props(options: &Options, home: &Path) -> Result<Props, Failed> {
     let written = tokio::task::spawn_blocking(move || content::write(&to, setting.seed, setting.size)).await;
     written.unwrap_or_else(|error| Err(error.into())).map_err(cannot("write the file to be shared"))?;
     let command = program.torrentify(&source, setting.size, &description);
-    let mut process = Process::start(command, home, "torrentify").map_err(cannot("start a process"))?;
+    let guard = Guard::post(program.command([GUARD_COMMAND])).map_err(cannot("start the guard"))?;
+    let started = Process::start(command, home, "torrentify", &guard.line());
+    let mut process = started.map_err(cannot("start a process"))?;
     let status = loop {
         if let Some(status) = process.status() {
             break status;
@@ -160,7 +171,17 @@ async fn props(options: &Options, home: &Path) -> Result<Props, Failed> {
     }
     let json = fs::read(&description).map_err(cannot("read the torrent.json"))?;
     let torrent = Torrent::from_json(&json)?.with_tracker(None);
-    Ok(Props { program, torrent, source, metrics: options.metrics.clone() })
+    Ok(Props { program, torrent, source, metrics: None, guard })
+}
+
+async fn metrics_server(
+    options: &Options,
+    props: &Props,
+    home: &Path,
+) -> Result<Option<(Process, BaseUrl)>, Failed> {
+    let Some(port) = options.metrics_port else { return Ok(None) };
+    let command = |attempt| props.program.metric_server(if attempt == 1 { port } else { 0 });
+    service::start(home, "metric-server", &props.guard.line(), command).await.map(Some)
 }
 
 /// Seconds, to the millisecond: more is noise in a report.

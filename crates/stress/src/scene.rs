@@ -9,11 +9,12 @@ use scenario::{
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::failed::Failed;
 use crate::http::Asker;
 use crate::inspect;
 use crate::process;
 use crate::run::{Look, MemberLook, Observer, Standing, seconds};
-use crate::stage::{Failed, Props, Stage};
+use crate::stage::{Props, Stage};
 use crate::watch::Watch;
 
 /// Between two looks at a small swarm …
@@ -71,6 +72,7 @@ impl<'a> Scene<'a> {
             about: self.plan.about.to_owned(),
             command: self.plan.command(),
             ok: failures.is_empty(),
+            tracker: self.plan.tracker,
             seconds: self.last_finish,
             clients: self.reports,
             faults: self.faults,

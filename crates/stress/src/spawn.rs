@@ -41,6 +41,11 @@ impl Program {
         self.command(["tracker", &port.to_string()])
     }
 
+    /// `metric-server`.
+    pub(crate) fn metric_server(&self, port: u16) -> Command {
+        self.command(["metric-server", &port.to_string()])
+    }
+
     /// `torrentify`; the tracker it names is replaced later.
     pub(crate) fn torrentify(&self, content: &Path, size: u64, to: &Path) -> Command {
         let mut command = self.command(["torrentify"]);

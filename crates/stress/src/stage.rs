@@ -1,7 +1,6 @@
 //! Every process of one scenario: started, killed, started again and stopped here, and nowhere else.
 
 use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,52 +8,17 @@ use std::time::Duration;
 
 use protocol::{BaseUrl, Torrent};
 use scenario::{Action, Conduct, MemberId, Plan, WayIn};
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use crate::failed::{Failed, cannot};
+use crate::guard::Guard;
 use crate::player::{Player, Proxied};
-use crate::process::{self, Process};
+use crate::process::Process;
+use crate::service::{self, LOOK, START, TRIES};
 use crate::spawn::{self, Program};
 
-/// Longest time from a process's start until it listens. On a machine that does nothing else it takes 20 ms.
-const START: Duration = Duration::from_secs(60);
-/// A port may be taken for a moment by somebody's outgoing connection; so often is it tried again.
-const TRIES: u32 = 40;
-/// Between two looks at a process that starts or ends.
-pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// Longest time from the request to end until a process has ended: a tracker that is away is waited for 10 s.
 const END: Duration = Duration::from_secs(30);
-
-/// Why a scenario could not be set up or looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum Failed {
-    /// The disk, or the system would not start a process.
-    #[error("cannot {what}: {source}")]
-    System {
-        /// Do what.
-        what: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// A process that everything depends on is not there.
-    #[error("{name} did not start: {why}; its log is {log}")]
-    NotUp {
-        /// Which.
-        name: String,
-        /// How that showed.
-        why: String,
-        /// Where its log is.
-        log: String,
-    },
-    /// The torrent.json that was made cannot be read.
-    #[error("the torrent.json that torrentify wrote cannot be read: {0}")]
-    Description(#[from] protocol::torrent::ParseError),
-}
-
-/// For `map_err`.
-pub(crate) fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> Failed {
-    move |source| Failed::System { what, source }
-}
 
 /// What all scenarios of a run share.
 pub(crate) struct Props {
@@ -62,7 +26,10 @@ pub(crate) struct Props {
     pub(crate) torrent: Torrent,
     /// The source file.
     pub(crate) source: PathBuf,
+    /// Where clients send metrics.
     pub(crate) metrics: Option<BaseUrl>,
+    /// Told of every process. The last field: relieved after all others are gone.
+    pub(crate) guard: Guard,
 }
 
 /// The processes of one scenario. Dropped, it kills and reaps all of them.
@@ -105,8 +72,8 @@ impl<'a> Stage<'a> {
         for id in plan.ids().filter(|id| plan.is_early(*id)) {
             stage.start(id)?;
             // Strangers are told of those before them, so these must be up.
-            if plan.members[1..].iter().any(|member| member.traits.way_in != WayIn::Tracker) {
-                stage.until_up(id).await?;
+            if plan.members.iter().any(|member| member.traits.way_in != WayIn::Tracker) {
+                stage.until_up(id).await;
             }
         }
         Ok(stage)
@@ -130,38 +97,12 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// A process that others need: started, and started again while its port is taken, until it listens.
     async fn service(&self, name: &str, command: impl Fn() -> Command) -> Result<(Process, BaseUrl), Failed> {
-        let mut process = self.spawn(name, command())?;
-        let (mut tries, deadline) = (1, Instant::now() + START);
-        loop {
-            let events = process.events();
-            if let Some(url) = events.iter().find_map(listening) {
-                return Ok((process, url));
-            }
-            let why = match process.status() {
-                Some(_) if tries < TRIES && events.iter().any(port_is_taken) => {
-                    tries += 1;
-                    process = self.spawn(name, command())?;
-                    None
-                }
-                Some(status) => Some(process::in_words(status)),
-                None => (Instant::now() > deadline).then(|| format!("it does not listen after {START:?}")),
-            };
-            if let Some(why) = why {
-                return Err(self.not_up(name, why));
-            }
-            sleep(LOOK).await;
-        }
-    }
-
-    fn not_up(&self, name: &str, why: String) -> Failed {
-        let log = process::log_of(&self.logs, name).display().to_string();
-        Failed::NotUp { name: name.to_owned(), why, log }
+        service::start(&self.logs, name, &self.props.guard.line(), |_| command()).await
     }
 
     fn spawn(&self, name: &str, command: Command) -> Result<Process, Failed> {
-        Process::start(command, &self.logs, name).map_err(cannot("start a process"))
+        Process::start(command, &self.logs, name, &self.props.guard.line()).map_err(cannot("start a process"))
     }
 
     async fn put_behind_proxy(&mut self, id: MemberId) -> Result<(), Failed> {
@@ -182,7 +123,12 @@ impl<'a> Stage<'a> {
     /// Starts a member that is not running.
     fn start(&mut self, id: MemberId) -> Result<(), Failed> {
         let traits = &self.plan.member(id).traits;
-        let known = if traits.way_in == WayIn::Peer { self.somebody_up(id) } else { None };
+        let (mut peers, mut dht_nodes) = (None, None);
+        match traits.way_in {
+            WayIn::Tracker => {}
+            WayIn::Peer => peers = self.nearest(id, |player| player.url.clone()),
+            WayIn::Dht => dht_nodes = self.nearest(id, |player| player.dht_node.clone()),
+        }
         let player = self.player(id);
         let client = spawn::Client {
             traits,
@@ -191,8 +137,8 @@ impl<'a> Stage<'a> {
             dir: &player.dir,
             size: self.plan.setting.size,
             behind: player.proxied.as_ref().map(|proxied| (&proxied.url, proxied.port)),
-            peers: known.as_slice(),
-            dht_nodes: &[],
+            peers: peers.as_slice(),
+            dht_nodes: dht_nodes.as_slice(),
             metrics: self.props.metrics.as_ref(),
         };
         let process = self.spawn(&player.name, self.props.program.client(&client))?;
@@ -200,19 +146,26 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// The nearest member before this one that is up: so strangers form a chain, and not a star round the seed.
-    fn somebody_up(&self, id: MemberId) -> Option<BaseUrl> {
+    /// Of the nearest member before this one that has it: so strangers form a chain, and not a star round the seed.
+    fn nearest<T>(&self, id: MemberId, of: impl Fn(&Player) -> Option<T>) -> Option<T> {
         let (before, after) = self.players.split_at(id.place());
-        before.iter().rev().chain(after).find_map(|player| player.url.clone())
+        before.iter().rev().chain(after).find_map(of)
     }
 
-    async fn until_up(&mut self, id: MemberId) -> Result<(), Failed> {
+    /// Waits until a member answers. One that does not is found out by how the scenario goes on.
+    async fn until_up(&mut self, id: MemberId) {
+        let is_way_in = self.plan.members.iter().any(|member| member.traits.way_in == WayIn::Dht);
+        let needs_dht = is_way_in && self.plan.member(id).traits.dht;
         let deadline = Instant::now() + START;
-        while self.player(id).url.is_none() && self.player(id).early.is_none() && Instant::now() < deadline {
-            self.look()?;
+        while Instant::now() < deadline {
+            let player = &mut self.players[id.place()];
+            player.look();
+            let is_up = player.url.is_some() && (player.dht_node.is_some() || !needs_dht);
+            if is_up || !player.lives() {
+                return;
+            }
             sleep(LOOK).await;
         }
-        Ok(())
     }
 
     /// Hears what the processes say, and starts again who found its port taken.
@@ -284,17 +237,4 @@ impl Drop for Stage<'_> {
         let tracker = self.tracker.iter_mut().filter_map(|tracker| tracker.process.as_mut());
         clients.chain(tracker).for_each(Process::kill);
     }
-}
-
-/// The URL of a `listening` event of an HTTP role.
-pub(crate) fn listening(event: &Value) -> Option<BaseUrl> {
-    if event["event"] != "listening" {
-        return None;
-    }
-    event["url"].as_str()?.parse().ok()
-}
-
-/// The event of a process that ended because its port was taken.
-pub(crate) fn port_is_taken(event: &Value) -> bool {
-    event["event"] == "error" && event["kind"] == "listen"
 }

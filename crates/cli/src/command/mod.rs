@@ -7,6 +7,7 @@ mod get;
 mod man;
 mod metric_server;
 mod share;
+mod stress_guard;
 mod stress_proxy;
 mod stress_test;
 mod torrentify;
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Dht(dht::Dht),
     StressTest(stress_test::StressTest),
     #[command(hide = true)]
+    StressGuard(stress_guard::StressGuard),
+    #[command(hide = true)]
     StressProxy(stress_proxy::StressProxy),
     Completions(completions::Completions),
     Man(man::Man),
@@ -52,6 +55,7 @@ impl Command {
             Command::Verify(command) => command.run(output),
             Command::Completions(command) => Ok(command.run(output)),
             Command::Man(command) => command.run(output),
+            Command::StressGuard(_) => Ok(stress_guard::StressGuard::run()),
             Command::Share(command) => on_runtime(command.run(global, output)),
             Command::Get(command) => on_runtime(command.run(global, output)),
             Command::Tracker(command) => on_runtime(command.run(global, output)),

@@ -108,7 +108,8 @@ impl fmt::Display for Second {
 /// The time in which there is no tracker.
 fn without_tracker(page: &mut String, run: &Run, scale: &Scale) -> fmt::Result {
     let when = |kind| run.faults.iter().find(|fault| fault.kind == kind).map(|fault| fault.at);
-    let Some(dies) = when(FaultKind::TrackerDies) else { return Ok(()) };
+    let never = (!run.tracker).then_some(0.0);
+    let Some(dies) = never.or_else(|| when(FaultKind::TrackerDies)) else { return Ok(()) };
     let (from, to) = (scale.x(dies), when(FaultKind::TrackerReturns).map_or(RIGHT, |back| scale.x(back)));
     writeln!(
         page,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use ::scenario::{Permille, Plan, Run, Traits};
+use protocol::BaseUrl;
 use stress::{Look, MemberLook, Observer, Standing};
 use tokio::time::Instant;
 
-use crate::event::Event;
+use crate::event::{Event, Role};
 use crate::output::Output;
 use crate::progress_line::ProgressLine;
 
@@ -32,6 +33,11 @@ impl<'a> Live<'a> {
 }
 
 impl Observer for Live<'_> {
+    fn page(&mut self, url: &BaseUrl) {
+        self.output.event(&Event::Listening { role: Role::MetricServer, url });
+        self.output.remark(&format!("watch everybody at {url}/"));
+    }
+
     fn begins(&mut self, plan: &Plan) {
         self.scenario = plan.name;
         self.output.remark(&format!("{}: {}", plan.name, plan.about));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ::scenario::{Run, Scenario, Setting, by_name, catalogue};
 use clap::Args;
+use protocol::api::metrics::DEFAULT_PORT;
 use stress::{NotRun, Options, Outcome};
 
 use self::live::Live;
@@ -91,7 +92,7 @@ impl StressTest {
         let program = std::env::current_exe()
             .map_err(|error| Failure::failed(format!("cannot find this program's own file: {error}")))?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Options { scenarios, setting, program, version, metrics: None })
+        Ok(Options { scenarios, setting, program, version, metrics_port: Some(DEFAULT_PORT) })
     }
 }
 
