@@ -46,6 +46,14 @@ impl DhtNodes {
         true
     }
 
+    /// A node leaves the list.
+    pub(crate) fn remove(&mut self, node: &HostPort) {
+        if let Some(&age) = self.age_of.get(node) {
+            self.lives.remove(age);
+            self.forget(age);
+        }
+    }
+
     /// The nodes, oldest first.
     pub(crate) fn list(&self) -> impl Iterator<Item = &HostPort> {
         self.by_age.values().map(|(node, _)| node)
@@ -92,6 +100,18 @@ mod tests {
         assert_eq!(nodes.list().cloned().collect::<Vec<_>>(), [node("a:1")]);
         nodes.expire(minutes(90));
         assert_eq!(nodes.list().count(), 0);
+    }
+
+    #[test]
+    fn a_node_that_left_is_not_listed_and_may_come_back() {
+        let mut nodes = DhtNodes::default();
+        assert!(nodes.register(minutes(0), node("a:1"), target(1), &Limits::default()));
+        nodes.remove(&node("a:1"));
+        nodes.remove(&node("a:1"));
+        assert_eq!(nodes.list().count(), 0);
+        assert!(nodes.register(minutes(0), node("a:1"), target(1), &Limits::default()));
+        nodes.expire(minutes(59));
+        assert_eq!(nodes.list().count(), 1);
     }
 
     #[test]

@@ -208,10 +208,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives each known hash to one holder, spread over the holders. One that a few of thousands have may be missed.
+    /// Gives each known hash to one holder, spread over the holders.
     pub fn assign(&mut self, now: Time, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Vec<Assignment> {
         self.expire(now);
-        assignment::assign(self, rng, wanted).assignments
+        assignment::assign(self, rng, wanted)
     }
 
     /// Described announcers to ping now, at most so many; each is due again after the next interval.
@@ -235,6 +235,12 @@ impl Registry {
     pub fn register_dht_node(&mut self, now: Time, node: HostPort, target: Target) -> bool {
         self.expire(now);
         self.dht.register(now, node, target, &self.limits)
+    }
+
+    /// A DHT node leaves the list.
+    pub fn remove_dht_node(&mut self, now: Time, node: &HostPort) {
+        self.expire(now);
+        self.dht.remove(node);
     }
 
     /// Registered DHT nodes, oldest first.

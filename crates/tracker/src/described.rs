@@ -100,6 +100,28 @@ pub(crate) async fn register_dht_node(
     }
 }
 
+/// `DELETE /dht`: a node of the DHT leaves. Nobody takes out another (threat A16): the request must come from the very
+/// address that is named. A node that is named otherwise stays until its time is over.
+pub(crate) async fn remove_dht_node(
+    State(tracker): State<Tracker>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    body: Body,
+) -> Response {
+    let node: DhtNode = match read(&tracker, body, MAX_DHT_BODY).await {
+        Ok(node) => node,
+        Err(refused) => return refused,
+    };
+    let node = match HostPort::new(node.host, node.port.get()) {
+        Ok(node) => node,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
+    };
+    if node.host().as_ip() != Some(source_of(from).to_canonical()) {
+        return refusal(StatusCode::FORBIDDEN, &"only the node itself takes itself off the list");
+    }
+    tracker.with(|registry, _, now| registry.remove_dht_node(now, &node));
+    text(StatusCode::OK, "Ok")
+}
+
 /// `GET /dht`: registered nodes, oldest first.
 pub(crate) async fn dht_nodes(State(tracker): State<Tracker>) -> Response {
     let nodes = tracker.with(|registry, _, now| registry.dht_nodes(now));

@@ -79,7 +79,12 @@ impl Tracker {
     pub fn router(&self) -> Router {
         Router::new()
             .route(api::CHUNK, put(described::announce).post(described::find))
-            .route(api::DHT, get(described::dht_nodes).post(described::register_dht_node))
+            .route(
+                api::DHT,
+                get(described::dht_nodes)
+                    .post(described::register_dht_node)
+                    .delete(described::remove_dht_node),
+            )
             .route(protocol::api::peer::PING, get(described::ping))
             .route(well_known::PATH, get(native::well_known))
             .route("/torrent/{id}", get(publish::read).put(publish::publish))

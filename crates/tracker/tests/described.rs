@@ -62,6 +62,22 @@ async fn dht_nodes_register_and_are_listed_oldest_first() {
 }
 
 #[tokio::test]
+async fn a16_a_dht_node_leaves_the_list_and_takes_nobody_else_out() {
+    let server = Server::start(TrackerConfig::default()).await;
+    let nodes = [r#"{"host":"127.0.0.1","port":8468}"#, r#"{"host":"127.0.0.2","port":8469}"#];
+    for node in nodes {
+        assert_eq!(server.post("/dht", node).await.golden(), (200, "Ok"));
+    }
+    assert_eq!(server.send("DELETE", "/dht", &[], nodes[1]).await.status, 403);
+    assert_eq!(server.send("DELETE", "/dht", &[], r#"{"host":"localhost","port":8469}"#).await.status, 403);
+    assert_eq!(server.send("DELETE", "/dht", &[], "[").await.status, 400);
+    for _ in 0..2 {
+        assert_eq!(server.send("DELETE", "/dht", &[], nodes[0]).await.golden(), (200, "Ok"));
+    }
+    assert_eq!(server.get("/dht").await.golden().1, format!("[{}]", nodes[1]));
+}
+
+#[tokio::test]
 async fn a_wrong_shape_is_refused_with_the_reason_and_nothing_is_kept() {
     let server = Server::start(TrackerConfig::default()).await;
     for (wrong, reason) in [

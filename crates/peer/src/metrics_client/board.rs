@@ -8,6 +8,7 @@ use protocol::{BaseUrl, Host};
 use tokio::sync::watch;
 
 use super::{may_send_us, report};
+use crate::dht::Dht;
 use crate::holding::Holding;
 use crate::identity::Identity;
 use crate::sharing::Sharing;
@@ -56,10 +57,10 @@ impl Board {
     }
 
     /// How this process does; nothing while it shares nothing.
-    pub(super) fn report(&self, identity: &Identity, leaving: bool) -> Option<Report> {
+    pub(super) fn report(&self, identity: &Identity, dht: Option<&Dht>, leaving: bool) -> Option<Report> {
         let tracker_up = self.trackers.borrow().values().any(|told| told.up);
         let torrents = self.torrents();
-        (!torrents.is_empty()).then(|| report::of(identity, &torrents, tracker_up, leaving))
+        (!torrents.is_empty()).then(|| report::of(identity, dht, &torrents, tracker_up, leaving))
     }
 
     fn torrents(&self) -> MutexGuard<'_, Vec<(Arc<Holding>, Sharing)>> {

@@ -53,7 +53,9 @@ pub(crate) async fn run(context: Arc<Context>, to: MetricsTo, stop: Cancellation
 /// Sends one report; says whether it was taken.
 async fn tell(context: &Context, to: &MetricsTo, leaving: bool, limit: Duration) -> bool {
     let Some(server) = server(context, to) else { return false };
-    let Some(report) = context.board.report(&context.identity, leaving) else { return true };
+    let Some(report) = context.board.report(&context.identity, context.dht.as_ref(), leaving) else {
+        return true;
+    };
     let Ok(body) = serde_json::to_vec(&report) else { return false };
     let Ok(mut request) = json_request(Method::POST, server.join(METRICS), body) else { return false };
     // One idle connection blocks servers like the original's.

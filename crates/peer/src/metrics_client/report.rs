@@ -7,6 +7,7 @@ use protocol::api::metrics::{
     Figures, MAX_COUNT, MAX_REPORTED_TORRENTS, MAX_WAITING, Native, Report, ReportedTorrent,
 };
 
+use crate::dht::Dht;
 use crate::holding::Holding;
 use crate::identity::Identity;
 use crate::progress::Progress;
@@ -27,6 +28,7 @@ struct Sums {
 
 pub(super) fn of(
     identity: &Identity,
+    dht: Option<&Dht>,
     torrents: &[(Arc<Holding>, Sharing)],
     tracker_status_up: bool,
     leaving: bool,
@@ -48,7 +50,12 @@ pub(super) fn of(
     let bounded = |number: u64| Some(number.min(MAX_COUNT));
     Report {
         client: identity.url.address().clone(),
-        figures: Figures { tracker_status_up, ..sums.figures },
+        figures: Figures {
+            tracker_status_up,
+            dht_enabled: dht.is_some(),
+            dht_peers: dht.map_or(0, |dht| dht.nodes() as u64),
+            ..sums.figures
+        },
         native: Native {
             peer: Some(identity.peer),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
