@@ -83,7 +83,7 @@ fn only_seed_dies() -> Scenario {
 }
 
 fn tracker_dies_all_on_dht() -> Scenario {
-    let late = Traits { way_in: WayIn::Peer, arrival: LATER, ..on_dht() };
+    let late = Traits { way_in: WayIn::Dht, arrival: LATER, ..on_dht() };
     Scenario {
         name: "tracker-dies-all-on-dht",
         about: "the tracker dies while everybody is on the DHT; some come only after its death",
@@ -151,13 +151,17 @@ fn tracker_restarts() -> Scenario {
 }
 
 fn no_tracker() -> Scenario {
-    let stranger = Traits { way_in: WayIn::Peer, ..on_dht() };
+    let by_dht = Traits { way_in: WayIn::Dht, ..on_dht() };
+    let by_peer = Traits { way_in: WayIn::Peer, ..on_dht() };
     Scenario {
         name: "no-tracker",
-        about: "there is no tracker: every client knows one other, and the rest by it",
+        about: "there is no tracker: each knows one node of the DHT, or one other client, and no more",
         tracker: false,
         seed: on_dht(),
-        groups: everybody(&stranger),
+        groups: vec![
+            Group { portion: Portion::Share(Permille::new(250)), traits: by_peer },
+            Group { portion: Portion::Rest, traits: by_dht },
+        ],
         expectation: Expectation::default(),
         ..calm()
     }

@@ -87,6 +87,10 @@ impl Program {
         for peer in client.peers {
             command.args(["--peer", &peer.to_string()]);
         }
+        if client.traits.dht {
+            // Its own: what another scenario left in the usual place would be a way in that nobody gave it.
+            command.arg("--dht-nodes").arg(client.dir.with_extension("dht-nodes"));
+        }
         for node in client.dht_nodes {
             command.args(["--dht-bootstrap", node]);
         }
