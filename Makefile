@@ -7,17 +7,17 @@ CARGO ?= cargo
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## share FILE=path from this machine: prints the link, the `get` line and a curl line
+run: ## share FILE=path from this machine: prints the link, the `get` line and a curl line, and shows a page
 	@test -n "$(FILE)" || { echo "make run FILE=path/to/what/you/share" >&2; exit 2; }
 	$(CARGO) run --release -- share "$(FILE)"
 
-setup: ## install what the tests need and this machine lacks (nginx, curl, python3, cargo-nextest)
+setup: ## install what the tests need and this machine lacks (nginx, curl, python3, chromium, nodejs, npm, cargo-nextest)
 	./scripts/setup-test
 
 setup-lint: ## install what lint needs and this machine lacks (cargo-deny)
 	./scripts/setup-lint
 
-test: setup ## every test: units, properties, crash points, real processes, house rules, documentation
+test: setup ## every test: units, properties, crash points, real processes, pages in a browser, house rules, documentation
 	$(CARGO) test --workspace --doc --quiet
 	$(CARGO) nextest run --workspace
 
@@ -40,9 +40,9 @@ dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/pack
 	cd dashboard && npm ci
 	@touch $@
 
-dashboard: dashboard/node_modules/.package-lock.json ## build the pages' style (needs Node 20 and npm; `cargo build` does not)
+dashboard: dashboard/node_modules/.package-lock.json ## build the pages' script and style (needs Node 20 and npm; `cargo build` does not)
 	cd dashboard && npm run --silent build
 	$(CARGO) test --quiet -p pages
 
-dashboard-check: dashboard ## fail when the committed style is not what its sources build
+dashboard-check: dashboard ## fail when the committed pages are not what their sources build
 	git diff --exit-code HEAD -- crates/pages/assets

@@ -213,7 +213,7 @@ impl Sharer {
 
     /// Shares `path` with further flags.
     pub fn start_with(dir: &Path, path: &str, flags: &[&str]) -> Self {
-        let fixed = ["share", path, "--port", "0", "--peer-port", "0"];
+        let fixed = ["share", path, "--port", "0", "--peer-port", "0", "--page-port", "0"];
         let mut process = Running::start(dir, fixed.iter().chain(&LOCAL).chain(flags));
         let (tracker, peer) = (process.url("tracker"), process.url("client"));
         let link = process.event("link");
