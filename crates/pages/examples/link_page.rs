@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use pages::{LinkPage, asset, link_page};
+use pages::{LinkPage, Plain, asset, link_page};
 use protocol::Link;
 
 /// A name as bad as names get: markup, a command, a reversed ending, and no place to break the line.
@@ -27,15 +27,15 @@ fn main() -> io::Result<()> {
         peers: 12,
         seeds: 3,
         link: &link,
-        file_url: Some(&file_url),
+        plain: Some(Plain { url: &file_url, from_publisher: true }),
     };
     let hostile = format!("{HOSTILE}{}", "x".repeat(255 - HOSTILE.len()));
     let states = [
         ("file", file.clone()),
         ("folder", LinkPage { name: "photos", files: 4_812, folder: true, ..file.clone() }),
-        ("nobody", LinkPage { peers: 0, seeds: 0, file_url: None, ..file.clone() }),
-        ("parts", LinkPage { peers: 4, seeds: 0, file_url: None, ..file.clone() }),
-        ("chunks", LinkPage { peers: 4, seeds: 1, file_url: None, ..file.clone() }),
+        ("nobody", LinkPage { peers: 0, seeds: 0, plain: None, ..file.clone() }),
+        ("parts", LinkPage { peers: 4, seeds: 0, plain: None, ..file.clone() }),
+        ("chunks", LinkPage { peers: 4, seeds: 1, plain: None, ..file.clone() }),
         ("hostile", LinkPage { name: &hostile, ..file.clone() }),
         ("arabic", LinkPage { name: "تقرير نهائي.pdf", ..file }),
     ];

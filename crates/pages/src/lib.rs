@@ -11,7 +11,7 @@ mod link_page;
 mod shell;
 
 pub use asset::{Asset, asset};
-pub use link_page::{LinkPage, link_page};
+pub use link_page::{LinkPage, Plain, link_page};
 
 /// The policy all pages here live under: our own style sheet, nothing else, and nobody's frame (threat A25).
 pub const CONTENT_SECURITY_POLICY: &str =

@@ -24,8 +24,17 @@ pub struct LinkPage<'a> {
     pub seeds: usize,
     /// The link itself.
     pub link: &'a Link,
-    /// Where a peer serves the plain file (or a folder's list), when one with all of it is known.
-    pub file_url: Option<&'a str>,
+    /// The plain file (or a folder's list), when a peer with all of it is known.
+    pub plain: Option<Plain<'a>>,
+}
+
+/// A plain download: nobody checks what arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a> {
+    /// Where a peer serves it.
+    pub url: &'a str,
+    /// That peer is the one that published the torrent. Any other only says that it has all of it.
+    pub from_publisher: bool,
 }
 
 /// The page as HTML. Pure: the same page for the same words.
@@ -57,12 +66,13 @@ fn write_page(out: &mut String, page: &LinkPage<'_>) -> fmt::Result {
 }
 
 fn write_plain_download(out: &mut String, page: &LinkPage<'_>) -> fmt::Result {
-    let Some(url) = page.file_url else {
+    let Some(Plain { url, from_publisher }) = page.plain else {
         let (what, next) = absence(page);
         return write!(out, include_str!("../templates/absent.html"), what = what, next = next);
     };
+    let who = if from_publisher { "the peer that published it" } else { "a peer that says it has all of it" };
     if page.folder {
-        return write!(out, include_str!("../templates/folder.html"), url = Escaped(url));
+        return write!(out, include_str!("../templates/folder.html"), who = who, url = Escaped(url));
     }
     // A name that a terminal would obey is not offered for pasting.
     let harmless = page.name.chars().all(printable::is_harmless) && !page.name.starts_with('-');
@@ -70,6 +80,7 @@ fn write_plain_download(out: &mut String, page: &LinkPage<'_>) -> fmt::Result {
     write!(
         out,
         include_str!("../templates/file.html"),
+        who = who,
         url = Escaped(url),
         size = Size(page.size),
         target = Escaped(&target),
@@ -158,7 +169,7 @@ mod tests {
             peers: 12,
             seeds: 3,
             link: &link,
-            file_url: Some(&file_url),
+            plain: Some(Plain { url: &file_url, from_publisher: true }),
         }));
     }
 
@@ -173,7 +184,7 @@ mod tests {
             peers: 1,
             seeds: 0,
             link: &link,
-            file_url: None,
+            plain: None,
         });
         assert!(html.contains("<dd>5.00 GiB</dd>") && html.contains("<dt>Files</dt><dd>1</dd>"));
         assert!(html.contains("No peer known here has all of it") && html.contains("those who have parts"));
@@ -193,10 +204,14 @@ mod tests {
             peers: 1,
             seeds: 1,
             link: &link,
-            file_url: Some("http://10.0.0.2:8000/file/x/"),
+            plain: Some(Plain { url: "http://10.0.0.2:8000/file/x/", from_publisher: false }),
         });
         assert!(html.contains("href=\"http://10.0.0.2:8000/file/x/\">Open the folder<"));
         assert!(html.contains("<dt>Files</dt><dd>1200</dd>") && html.contains("A folder shared"));
+        assert!(
+            html.contains("from a peer that says it has all of it")
+                && html.contains("nothing checks what arrives")
+        );
         assert!(!html.contains(" download>") && !html.contains("curl -f -o"));
     }
 
@@ -212,7 +227,7 @@ mod tests {
                 peers,
                 seeds,
                 link: &link,
-                file_url: None,
+                plain: None,
             })
         };
         let (empty, described) = (page(0, 0), page(2, 1));
@@ -227,7 +242,7 @@ mod tests {
     fn a26_a_hostile_name_is_text_in_the_page_and_one_word_in_the_shell() {
         let link = link();
         let page = |name| {
-            let file_url = Some("http://10.0.0.2:8000/file/x\"><script>");
+            let plain = Some(Plain { url: "http://10.0.0.2:8000/file/x\"><script>", from_publisher: true });
             link_page(&LinkPage {
                 name,
                 size: 1,
@@ -236,7 +251,7 @@ mod tests {
                 peers: 1,
                 seeds: 1,
                 link: &link,
-                file_url,
+                plain,
             })
         };
         let html = page("</title><script>alert(1)</script>';reboot;'");
@@ -251,7 +266,7 @@ mod tests {
     fn a38_the_page_loads_only_our_style_sheet() {
         let link = link();
         let url = "http://10.0.0.2:8000/file/x";
-        let file_url = Some(url);
+        let plain = Some(Plain { url, from_publisher: true });
         let html = link_page(&LinkPage {
             name: "a",
             size: 1,
@@ -260,7 +275,7 @@ mod tests {
             peers: 1,
             seeds: 1,
             link: &link,
-            file_url,
+            plain,
         });
         assert_eq!(html.matches(" src=").count(), 0);
         assert_eq!(html.matches("<link ").count(), 1);
