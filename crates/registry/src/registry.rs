@@ -208,10 +208,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives each known hash to one holder, spread over the holders.
+    /// Gives each known hash to one holder, spread over the holders. One that a few of thousands have may be missed.
     pub fn assign(&mut self, now: Time, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Vec<Assignment> {
         self.expire(now);
-        assignment::assign(self, rng, wanted)
+        assignment::assign(self, rng, wanted).assignments
     }
 
     /// Described announcers to ping now, at most so many; each is due again after the next interval.

@@ -21,7 +21,7 @@ const LARGE: usize = 256 << 10;
 const BUDGETS: [(usize, usize); 3] =
     [(LARGE, 128 << 20), (MAX_DESCRIBED_BODY, 128 << 20), (MAX_TORRENT_JSON, 2 * MAX_TORRENT_JSON)];
 /// Large bodies being parsed at once: each may take several times its size while it is.
-const MAX_PARSING: usize = 2;
+const MAX_PARSING: u32 = 2;
 
 /// Why a body is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,7 @@ impl Bodies {
     /// Bodies may take `grace`, and a second for every `rate` bytes that came; they never earn more than `grace` of
     /// silence, however fast they came before.
     pub(crate) fn new(grace: Duration, rate: u32) -> Self {
-        let parsing = Arc::new(Semaphore::new(MAX_PARSING));
+        let parsing = Arc::new(Semaphore::new(MAX_PARSING as usize));
         Bodies { in_memory: Arc::default(), parsing, grace, rate: rate.max(1) }
     }
 
@@ -238,7 +238,7 @@ mod tests {
     #[tokio::test]
     async fn a14_work_whose_client_hung_up_keeps_its_place_until_it_is_done() {
         let bodies = bodies();
-        let mut releases = Vec::new();
+        let mut held = Vec::new();
         for _ in 0..MAX_PARSING {
             let (release, released) = std::sync::mpsc::channel::<()>();
             let (started, has_started) = tokio::sync::oneshot::channel();
@@ -251,11 +251,11 @@ mod tests {
                 _ = work => unreachable!("it waits"),
                 _ = has_started => {}
             }
-            releases.push(release);
+            held.push(release);
         }
         assert_eq!(bodies.parsing.available_permits(), 0, "both clients are gone, both threads are busy");
-        drop(releases);
-        let all = bodies.parsing.acquire_many(MAX_PARSING as u32);
+        drop(held);
+        let all = bodies.parsing.acquire_many(MAX_PARSING);
         assert!(tokio::time::timeout(Duration::from_secs(20), all).await.is_ok());
     }
 }
