@@ -47,9 +47,8 @@ fn a26_a38_our_pages_in_a_browser_are_live_show_text_as_text_and_load_nothing_fr
     while browser.line() != "open" {}
     // Nobody tells them where to report: the tracker's answer does.
     let flags = ["--limit-down", RATE];
-    let get = |into| {
-        Running::start(dir.path(), ["get", &link, "-o", into].iter().chain(&flags).chain(&local))
-    };
+    let get =
+        |into| Running::start(dir.path(), ["get", &link, "-o", into].iter().chain(&flags).chain(&local));
     let gets = [get("a"), get("b")];
     while browser.line() != "watching" {}
     for get in gets {
