@@ -26,6 +26,19 @@ pub struct Scenario {
     pub expectation: Expectation,
 }
 
+impl Scenario {
+    /// The same with every link so many times slower: for a machine that was too busy to disturb it in time.
+    #[must_use]
+    pub fn slower(mut self, times: u32) -> Self {
+        let all = self.groups.iter_mut().map(|group| &mut group.traits).chain([&mut self.seed]);
+        for traits in all {
+            let Pace { up, down } = traits.pace;
+            traits.pace = Pace { up: up.map(|copy| copy * times), down: down.map(|copy| copy * times) };
+        }
+        self
+    }
+}
+
 /// Clients of the same kind.
 #[derive(Clone, Debug)]
 pub struct Group {

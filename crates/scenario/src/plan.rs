@@ -12,7 +12,7 @@ use crate::{Expectation, Permille};
 /// Deaths in churn come after this share of a client's own progress …
 const CHURN_FROM: u16 = 50;
 /// … and before this one, so that there is something left to lose and to fetch.
-const CHURN_TO: u16 = 850;
+const CHURN_TO: u16 = 750;
 
 /// What a scenario is run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

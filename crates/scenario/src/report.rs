@@ -127,6 +127,13 @@ pub enum FaultKind {
     Arrival,
 }
 
+impl Run {
+    /// All that is wrong is that nothing was tried: the machine was too busy, and it may be tried again.
+    pub fn shows_nothing(&self) -> bool {
+        !self.ok && self.failures.iter().all(|failure| failure.shows_nothing)
+    }
+}
+
 impl Report {
     /// As JSON, indented.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {

@@ -84,15 +84,30 @@ pub struct Complaint {
     pub what: String,
     /// How that is known.
     pub why: String,
+    /// Nothing is wrong with the product as far as this goes: the experiment did not take place.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub shows_nothing: bool,
     /// Where its log is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log: Option<String>,
 }
 
+/// For serde, which hands over a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 impl Complaint {
     /// Of the run as a whole.
     pub fn of_run(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Complaint { who: "run".to_owned(), what: what.into(), why: why.into(), log: None }
+        Complaint {
+            who: "run".to_owned(),
+            what: what.into(),
+            why: why.into(),
+            shows_nothing: false,
+            log: None,
+        }
     }
 }
 
@@ -110,6 +125,7 @@ pub fn judge(plan: &Plan, endings: &[Ending], fired: &[Option<Fired>]) -> Vec<Co
             who: name.clone(),
             what: what.to_owned(),
             why,
+            shows_nothing: false,
             log: None,
         };
         complaints.extend(found.into_iter().map(complain));
@@ -166,16 +182,26 @@ fn of_member(plan: &Plan, id: MemberId, ending: &Ending) -> Vec<(&'static str, S
 }
 
 fn of_steps(plan: &Plan, fired: &[Option<Fired>]) -> Vec<Complaint> {
-    let complain =
-        |what: Action, why: &str| Complaint::of_run(format!("nothing shown: {}", plan.describe(what)), why);
-    let judged = plan.steps.iter().zip(fired).filter_map(|(step, fired)| match fired {
-        None => Some(complain(step.what, &format!("this was to come {}, and never did", step.when))),
-        Some(fired) if fired.swarm.is_all() => {
-            Some(complain(step.what, "only when everybody had everything: try a larger --size"))
-        }
-        Some(_) => None,
+    let steps = || plan.steps.iter().zip(fired);
+    let never = steps().filter(|(_, fired)| fired.is_none()).map(|(step, _)| {
+        nothing_shown(&plan.describe(step.what), &format!("this was to come {}, and never did", step.when))
     });
-    judged.collect()
+    let too_late = |fired: &Option<Fired>| fired.is_some_and(|fired| fired.swarm.is_all());
+    // Of many deaths some may come when all is over; that most come in the middle is what churn means.
+    let deaths = || steps().filter(|(step, _)| matches!(step.what, Action::Restart(_)));
+    let late_deaths = deaths().filter(|(_, fired)| too_late(fired)).count();
+    let churn_is_over = late_deaths * 2 > deaths().count();
+    let late = steps().filter(|(step, fired)| {
+        too_late(fired) && (churn_is_over || !matches!(step.what, Action::Restart(_)))
+    });
+    let late = late.map(|(step, _)| {
+        nothing_shown(&plan.describe(step.what), "only when everybody had everything: try a larger --size")
+    });
+    never.chain(late).collect()
+}
+
+fn nothing_shown(what: &str, why: &str) -> Complaint {
+    Complaint { shows_nothing: true, ..Complaint::of_run(format!("nothing shown: {what}"), why) }
 }
 
 /// At least one liar must have been believed for a moment; that each is asked is for the swarm to choose.
@@ -183,5 +209,5 @@ fn of_liars(plan: &Plan, endings: &[Ending]) -> Option<Complaint> {
     let lies = |member: &crate::Member| member.traits.conduct == Conduct::Liar;
     let told: u64 = endings.iter().map(|ending| ending.falsified).sum();
     (plan.members.iter().any(lies) && told == 0)
-        .then(|| Complaint::of_run("nothing shown: nobody lied", "no liar was asked for a chunk"))
+        .then(|| nothing_shown("nobody lied", "no liar was asked for a chunk"))
 }

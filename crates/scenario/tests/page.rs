@@ -39,6 +39,7 @@ fn report() -> Report {
             who: "client-1".to_owned(),
             what: "it ended by itself".to_owned(),
             why: "exit code 6: '<script>alert(1)</script>' & more".to_owned(),
+            shows_nothing: false,
             log: Some("logs/client-1.log".to_owned()),
         }],
     };

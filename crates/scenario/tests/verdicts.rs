@@ -88,11 +88,24 @@ fn a_fault_that_never_came_or_came_too_late_shows_nothing() {
     for nothing in [None, Some(Fired { swarm: Permille::ALL })] {
         let complaints = said(nothing);
         assert_eq!(complaints.len(), 1);
+        assert!(complaints[0].shows_nothing);
         assert_eq!(
             (complaints[0].who.as_str(), complaints[0].what.as_str()),
             ("run", "nothing shown: the tracker is killed")
         );
     }
+}
+
+#[test]
+fn some_deaths_of_a_churn_may_come_late_and_most_may_not() {
+    let plan = plan("churn");
+    let endings = vec![good(); plan.members.len()];
+    let late = |count: usize| {
+        let share = |place| if place < count { Permille::ALL } else { Permille::new(500) };
+        let fired: Vec<_> = (0..plan.steps.len()).map(|place| Some(Fired { swarm: share(place) })).collect();
+        judge(&plan, &endings, &fired).len()
+    };
+    assert_eq!((late(0), late(4), late(5)), (0, 0, 5), "of nine");
 }
 
 #[test]

@@ -81,7 +81,11 @@ impl Observer for Live<'_> {
 
     fn ends(&mut self, run: &Run) {
         self.rows.clear();
-        let verdict = if run.ok { "ok" } else { "FAILED" };
+        let verdict = match run {
+            _ if run.ok => "ok",
+            _ if run.shows_nothing() => "VOID",
+            _ => "FAILED",
+        };
         self.output.result(&format!("{verdict:<6} {:<26} {:>5.1} s", run.scenario, run.seconds));
         for failure in &run.failures {
             let log = failure.log.as_deref().map(|log| format!(" ({log})")).unwrap_or_default();
