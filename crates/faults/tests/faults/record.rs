@@ -1,0 +1,90 @@
+//! What happened in a run: kept beside the simulation, compared between runs, judged at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::ChunkSet;
+
+/// A host, by its place in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HostId(pub(crate) usize);
+
+/// A request for a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) at: Duration,
+    pub(crate) host: HostId,
+    /// Which of its lives.
+    pub(crate) life: usize,
+    pub(crate) to: IpAddr,
+    pub(crate) hash: String,
+}
+
+/// All of it. The same seed makes the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) asked: Vec<Asked>,
+    /// Starts of each host so far.
+    pub(crate) lives: BTreeMap<HostId, usize>,
+    /// What was durable when the host came back to that life.
+    pub(crate) durable: BTreeMap<(HostId, usize), ChunkSet>,
+    /// When each host's last life completed its download.
+    pub(crate) complete: BTreeMap<HostId, Duration>,
+    /// When each address first got a lie, in its present life.
+    pub(crate) lied_to: BTreeMap<IpAddr, Duration>,
+    /// Whom the tracker listed when.
+    pub(crate) listed: Vec<(Duration, BTreeSet<String>)>,
+    /// What must never happen, as it happened.
+    pub(crate) violations: Vec<String>,
+    /// How many claims were tried.
+    pub(crate) claims_tried: usize,
+}
+
+/// Shared by everything in one run.
+#[derive(Clone, Default)]
+pub(crate) struct Record(Arc<Mutex<Facts>>);
+
+/// Simulated time.
+pub(crate) fn now() -> Duration {
+    turmoil::sim_elapsed().unwrap_or_default()
+}
+
+impl Record {
+    pub(crate) fn with<T>(&self, note: impl FnOnce(&mut Facts) -> T) -> T {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        self.with(|facts| facts.clone())
+    }
+
+    /// The host starts; returns which life this is, from 1.
+    pub(crate) fn begins(&self, host: HostId, address: IpAddr) -> usize {
+        self.with(|facts| {
+            facts.complete.remove(&host);
+            facts.lied_to.remove(&address);
+            let lives = facts.lives.entry(host).or_default();
+            *lives += 1;
+            *lives
+        })
+    }
+
+    pub(crate) fn life(&self, host: HostId) -> usize {
+        self.with(|facts| facts.lives.get(&host).copied().unwrap_or(0))
+    }
+
+    pub(crate) fn asked(&self, host: HostId, to: IpAddr, hash: String) {
+        let life = self.life(host);
+        self.with(|facts| facts.asked.push(Asked { at: now(), host, life, to, hash }));
+    }
+
+    pub(crate) fn lied(&self, to: IpAddr) {
+        self.with(|facts| _ = facts.lied_to.entry(to).or_insert_with(now));
+    }
+
+    pub(crate) fn violation(&self, what: String) {
+        self.with(|facts| facts.violations.push(what));
+    }
+}
