@@ -2,7 +2,7 @@
 //!
 //! Announcers are named by their address, for the described protocol has no ids. They live by pings.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_set};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -86,6 +86,18 @@ pub(crate) struct Described {
     pub(crate) lives: Deadlines<AnnouncerId>,
     pub(crate) pings: Deadlines<AnnouncerId>,
     next: u64,
+    /// Whose names are still to be forgotten. They are nobody's any more, but the tables still have them.
+    dying: VecDeque<Dying>,
+    /// Of everybody, the dying among them.
+    targets: HashMap<AnnouncerId, Target>,
+}
+
+/// One who is gone.
+#[derive(Debug)]
+struct Dying {
+    id: AnnouncerId,
+    target: Target,
+    names: hash_set::IntoIter<Arc<Name>>,
 }
 
 /// What an announce changed.
@@ -159,6 +171,7 @@ impl Described {
         let id = AnnouncerId(self.next);
         self.next += 1;
         self.per_target.add(client.target, 1);
+        self.targets.insert(id, client.target);
         let Client { address, source, target } = client.clone();
         self.by_address.insert(address.clone(), id);
         let (names, listed_in) = (HashSet::new(), BTreeSet::new());
@@ -170,8 +183,8 @@ impl Described {
         let holders = self.holders.entry(name.clone()).or_default();
         let Err(at) = holders.binary_search(&id) else { return };
         if at == 0 {
-            if let Some(before) = holders.first().and_then(|first| self.announcers.get(first)) {
-                self.names_of.sub(before.target, 1);
+            if let Some(before) = holders.first().and_then(|first| self.targets.get(first)) {
+                self.names_of.sub(*before, 1);
             }
             self.names_of.add(target, 1);
         }
@@ -188,8 +201,8 @@ impl Described {
         self.names_of.sub(target, 1);
         match holders.first() {
             Some(next) => {
-                if let Some(next) = self.announcers.get(next) {
-                    self.names_of.add(next.target, 1);
+                if let Some(next) = self.targets.get(next) {
+                    self.names_of.add(*next, 1);
                 }
             }
             None => {
@@ -216,19 +229,35 @@ impl Described {
         self.holders.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Takes an announcer out with all it holds.
-    pub(crate) fn remove(&mut self, id: AnnouncerId) -> Option<Announcer> {
-        let announcer = self.announcers.remove(&id)?;
-        self.by_address.remove(&announcer.address);
+    /// Takes an announcer out. What it held is forgotten by and by: a hundred thousand names take a while.
+    /// Returns the torrents that list it, and its target.
+    pub(crate) fn remove(&mut self, id: AnnouncerId) -> Option<(BTreeSet<Serial>, Target)> {
+        let Announcer { address, target, names, listed_in, .. } = self.announcers.remove(&id)?;
+        self.by_address.remove(&address);
         self.lives.remove(id);
         self.pings.remove(id);
-        self.per_target.sub(announcer.target, 1);
-        self.pairs -= announcer.names.len();
-        self.pairs_of.sub(announcer.target, announcer.names.len());
-        for name in &announcer.names {
-            self.remove_holder(name, id, announcer.target);
+        self.per_target.sub(target, 1);
+        self.dying.push_back(Dying { id, target, names: names.into_iter() });
+        Some((listed_in, target))
+    }
+
+    /// Forgets at most so many names of those who are gone. True when there are more.
+    pub(crate) fn forget_names(&mut self, most: usize) -> bool {
+        let mut left = most;
+        while let Some(mut dying) = self.dying.pop_front() {
+            for name in dying.names.by_ref().take(left) {
+                left -= 1;
+                self.pairs -= 1;
+                self.pairs_of.sub(dying.target, 1);
+                self.remove_holder(&name, dying.id, dying.target);
+            }
+            if dying.names.len() > 0 {
+                self.dying.push_front(dying);
+                return true;
+            }
+            self.targets.remove(&dying.id);
         }
-        Some(announcer)
+        false
     }
 
     /// Keeps an announcer listed for its whole life from `now` on.

@@ -75,15 +75,15 @@ impl Registry {
         steps
     }
 
-    /// Forgets an announcer with all it holds.
+    /// Takes an announcer off all lists.
     pub(crate) fn remove_announcer(&mut self, id: AnnouncerId) {
-        let Some(announcer) = self.described.remove(id) else { return };
-        for serial in announcer.listed_in {
+        let Some((listed_in, target)) = self.described.remove(id) else { return };
+        for serial in listed_in {
             let Some(entry) = self.torrents.get_mut(serial) else { continue };
             if entry.described.remove(&id).is_some() {
                 let bytes = bitmap_bytes(entry.torrent.chunk_count());
                 self.described_bitmaps.bytes -= bytes;
-                self.described_bitmaps.of_target.sub(announcer.target, bytes);
+                self.described_bitmaps.of_target.sub(target, bytes);
             }
         }
     }

@@ -44,12 +44,12 @@ impl Registry {
     /// Publishes a torrent all at once: for simulations and tests, where nobody waits.
     pub fn publish(&mut self, now: Time, torrent: &Arc<Torrent>, json: Bytes) -> Result<(), PublishRefusal> {
         self.begin_publishing(now, NewTorrent::new(torrent.clone(), json), None)?;
-        while self.index(usize::MAX) {}
+        while self.settle(usize::MAX) {}
         Ok(())
     }
 
     /// Publishes a torrent, or says that it still matters. Torrents that nobody holds make room, if that is enough.
-    /// Its hashes are found when [`Registry::index`] has been called until it says that there is no more to do.
+    /// Its hashes are found when [`Registry::settle`] has been called until it says that there is no more to do.
     pub fn begin_publishing(
         &mut self,
         now: Time,
@@ -89,8 +89,12 @@ impl Registry {
         self.indexing.0.push_back(Job::Forget { gone, next: ChunkIndex::new(0) });
     }
 
-    /// Does about `most` steps of what publishing left to do. True when there are more.
-    pub fn index(&mut self, most: usize) -> bool {
+    /// Does about `most` steps of what earlier calls left to do: hashes of new torrents to be noted, of torrents and
+    /// announcers that are gone to be forgotten. True when there are more.
+    pub fn settle(&mut self, most: usize) -> bool {
+        if self.described.forget_names(most) {
+            return true;
+        }
         let mut steps = 0;
         while steps < most
             && let Some(job) = self.indexing.0.pop_front()

@@ -60,6 +60,10 @@ pub struct Sizes {
     pub pairs: usize,
 }
 
+/// Names of announcers that are gone which one call forgets besides what it is for: about a millisecond's.
+/// [`Registry::settle`] does the rest.
+const FORGET_STEPS: usize = 2048;
+
 /// The tracker's memory.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -257,6 +261,7 @@ impl Registry {
         while let Some(id) = self.described.lives.pop_due(now) {
             self.remove_announcer(id);
         }
+        self.described.forget_names(FORGET_STEPS);
         self.dht.expire(now);
     }
 

@@ -154,7 +154,7 @@ fn a14_a_torrent_is_indexed_a_few_steps_at_a_time_and_is_there_meanwhile() {
         "who knows its id need not wait"
     );
     let mut rounds = 0;
-    while world.registry.index(20) {
+    while world.registry.settle(20) {
         rounds += 1;
         if rounds == 5 {
             world.registry.announce_chunks(at(0), &holders[1], &all_hashes(&torrent)).unwrap();
@@ -164,4 +164,30 @@ fn a14_a_torrent_is_indexed_a_few_steps_at_a_time_and_is_there_meanwhile() {
     let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
     let complete = peers.iter().filter(|handed| handed.holding.is_complete()).count();
     assert_eq!(complete, 2, "who announced before, and who did meanwhile, has all of it");
+}
+
+#[test]
+fn a14_who_dies_with_many_hashes_is_gone_at_once_and_they_are_forgotten_by_and_by() {
+    const NAMES: usize = 10_000;
+    let mut world = World::new(Limits::default());
+    let names = junk("a", NAMES);
+    let [dead, shared] = ["10.0.0.7:1", "10.0.0.8:1"].map(|text| client(&address(text)));
+    world.registry.announce_chunks(at(0), &dead, &names).unwrap();
+    world.registry.announce_chunks(at(10), &shared, &names[..10]).unwrap();
+    world.registry.expire(at(14));
+    let pairs = world.registry.sizes().pairs;
+    assert!((NAMES / 2..NAMES).contains(&pairs), "one call forgets some and not all: {pairs}");
+    for entry in world.registry.assign(at(14), &mut world.rng, &names) {
+        assert_eq!(&entry.client_host, shared.address.host(), "the dead one is not handed out meanwhile");
+    }
+    world.registry.announce_chunks(at(14), &dead, &names[..1]).unwrap();
+    let mut rounds = 0;
+    while world.registry.settle(1000) {
+        rounds += 1;
+    }
+    assert!(rounds > 1, "{rounds}");
+    let sizes = world.registry.sizes();
+    assert_eq!((sizes.announcers, sizes.hashes, sizes.pairs), (2, 10, 11), "what it announced since stays");
+    let assigned = world.registry.assign(at(14), &mut world.rng, &names);
+    assert_eq!(assigned.iter().map(|entry| entry.hash_list.len()).sum::<usize>(), 10);
 }

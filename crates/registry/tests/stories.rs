@@ -202,9 +202,9 @@ fn a_torrent_given_up_while_it_is_indexed_leaves_nothing_and_can_come_back() {
     for torrent in [&first, &second, &first] {
         let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
         world.registry.begin_publishing(at(0), new, None).unwrap();
-        world.registry.index(3);
+        world.registry.settle(3);
     }
-    while world.registry.index(3) {}
+    while world.registry.settle(3) {}
     world.announce(at(0), first.id(), 1, Have::Complete).unwrap();
     let found = |world: &mut World, torrent: &Torrent| {
         let assigned = world.registry.assign(at(0), &mut world.rng, &all_hashes(torrent));

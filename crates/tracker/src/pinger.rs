@@ -45,6 +45,8 @@ pub(crate) async fn run(tracker: Tracker, stop: CancellationToken) {
                 drop(place);
             });
         }
+        // Who did not answer was forgotten above, but for its hashes.
+        tracker.settle().await;
     }
 }
 

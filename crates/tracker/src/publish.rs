@@ -60,7 +60,7 @@ pub(crate) async fn publish(
             if let Err(full) = begun {
                 return retry_after(problem(StatusCode::SERVICE_UNAVAILABLE, &full), FULL_RETRY_S);
             }
-            tracker.index().await;
+            tracker.settle().await;
             empty(StatusCode::NO_CONTENT)
         }
     }

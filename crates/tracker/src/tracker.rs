@@ -23,10 +23,11 @@ use crate::resolver::Resolver;
 use crate::source::SourceFilter;
 use crate::{TrackerConfig, answer, browser, described, native, pinger, publish};
 
-/// Hashes of a new torrent that are noted while everybody else waits: about two milliseconds.
-const INDEX_STEPS: usize = 4096;
+/// Hashes of torrents and announcers that come or go which are noted or forgotten while everybody else waits: about two
+/// milliseconds' work.
+const SETTLE_STEPS: usize = 4096;
 /// How long everybody else has then: a mutex that is taken again at once is nobody else's.
-const INDEX_PAUSE: Duration = Duration::from_millis(1);
+const SETTLE_PAUSE: Duration = Duration::from_millis(1);
 
 /// A tracker. Clones are the same tracker.
 #[derive(Clone, Debug)]
@@ -121,7 +122,7 @@ impl Tracker {
         let json = Bytes::from(torrent.to_json());
         let new = NewTorrent::new(Arc::new(torrent), json);
         self.with(|registry, _, now| registry.begin_publishing(now, new, None))?;
-        while self.index_some() {}
+        while self.settle_some() {}
         Ok(())
     }
 
@@ -130,25 +131,26 @@ impl Tracker {
         self.with(|registry, _, _| registry.set_publisher(id, url));
     }
 
-    /// Lets the hashes of a torrent that was just published be found. Others are answered in between.
-    pub(crate) async fn index(&self) {
-        if !self.index_some() {
+    /// Lets the hashes of a torrent that was just published be found, and those of who is gone be forgotten. Others are
+    /// answered in between.
+    pub(crate) async fn settle(&self) {
+        if !self.settle_some() {
             return;
         }
         let tracker = self.clone();
         // A task of its own: it is not left half done when the publisher hangs up.
-        let indexing = tokio::spawn(async move {
-            while tracker.index_some() {
-                tokio::time::sleep(INDEX_PAUSE).await;
+        let settling = tokio::spawn(async move {
+            while tracker.settle_some() {
+                tokio::time::sleep(SETTLE_PAUSE).await;
             }
         });
         // It has no end but this one; a panic in it was logged by the runtime.
-        let _ = indexing.await;
+        let _ = settling.await;
     }
 
-    /// A part of what publishing left to do; true when there is more.
-    fn index_some(&self) -> bool {
-        self.with(|registry, _, _| registry.index(INDEX_STEPS))
+    /// A part of it; true when there is more.
+    fn settle_some(&self) -> bool {
+        self.with(|registry, _, _| registry.settle(SETTLE_STEPS))
     }
 
     /// Changes where announcers are told to send metrics.
