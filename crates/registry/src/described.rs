@@ -11,6 +11,7 @@ use protocol::{Hash, HostPort, Time};
 
 use crate::Limits;
 use crate::deadlines::Deadlines;
+use crate::sharded::Sharded;
 use crate::target::{Tally, Target};
 use crate::torrents::Serial;
 
@@ -79,7 +80,7 @@ pub(crate) struct Described {
     by_address: HashMap<HostPort, AnnouncerId>,
     per_target: Tally,
     /// Holders of each name, ascending. The name counts as the first one's.
-    holders: HashMap<Arc<Name>, Vec<AnnouncerId>>,
+    holders: Sharded<Arc<Name>, Vec<AnnouncerId>>,
     names_of: Tally,
     pairs: usize,
     pairs_of: Tally,

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use protocol::{ChunkIndex, Hash};
 
+use crate::sharded::Sharded;
 use crate::torrents::Serial;
 
 /// Torrents that one hash is looked up in: the same file in several versions, not a flood of copies.
@@ -22,7 +23,7 @@ pub(crate) struct Spot {
 #[derive(Debug, Default)]
 pub(crate) struct HashIndex {
     /// Most hashes stand in one torrent only; the others' further spots are in `more`.
-    first: HashMap<Hash, Spot>,
+    first: Sharded<Hash, Spot>,
     more: HashMap<Hash, Vec<Spot>>,
 }
 
@@ -58,9 +59,11 @@ impl HashIndex {
         }
         if self.first.get(hash).is_some_and(|spot| spot.serial == serial) {
             match self.more.get_mut(hash).filter(|more| !more.is_empty()).map(|more| more.remove(0)) {
-                Some(spot) => self.first.insert(*hash, spot),
-                None => self.first.remove(hash),
-            };
+                Some(spot) => *self.first.entry(*hash).or_insert(spot) = spot,
+                None => {
+                    self.first.remove(hash);
+                }
+            }
         }
         if self.more.get(hash).is_some_and(Vec::is_empty) {
             self.more.remove(hash);

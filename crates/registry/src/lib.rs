@@ -8,6 +8,8 @@
 //! - Nobody is handed out after its lease or life ended, whether or not anything swept in between: every call that
 //!   takes the time forgets first what ended.
 //! - Every table is bounded by [`Limits`]; a refused call leaves nothing behind.
+//! - No call takes long: what a million hashes need is left to [`Registry::settle`], a few thousand at a time, and what
+//!   is not settled yet is never handed out wrongly, only later.
 //! - Time and randomness are arguments, and no result depends on the order of a hash table.
 //!
 //! Deliberately absent: addresses' truth (the shell checks who may announce what), HTTP, and any wait.
@@ -25,6 +27,7 @@ mod listing;
 mod pings;
 mod publishing;
 mod registry;
+mod sharded;
 mod swarm;
 mod target;
 mod torrents;
