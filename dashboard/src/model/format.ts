@@ -42,7 +42,7 @@ export function duration(seconds: number): string {
     const minutes = Math.round((whole % 3600) / 60);
     return `${Math.floor(whole / 3600)} h${minutes && minutes < 60 ? ` ${minutes} min` : ""}`;
   }
-  return `${Math.round(whole / 86_400)} days`;
+  return count(Math.round(whole / 86_400), "day");
 }
 
 /** Given on for each byte held. */
