@@ -78,9 +78,9 @@ pub(crate) struct Network {
     /// Metrics server, "" for none [default: as the tracker says, else http://localhost:8080]
     #[arg(long, value_name = "URL")]
     pub(crate) metrics: Option<MetricsFlag>,
-    /// Take part in the DHT, on this UDP port [default: any, once another flag, a link or dht_enabled asks for it]
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) dht_port: u16,
+    /// Take part in the DHT, on this UDP port; 0 for any that is free
+    #[arg(long, value_name = "N")]
+    pub(crate) dht_port: Option<u16>,
     /// Take part in the DHT, and this is a way in (can be repeated)
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) dht_bootstrap: Vec<HostPort>,
@@ -95,7 +95,10 @@ pub(crate) struct Network {
 impl Network {
     /// Whether a flag asks for a part in the DHT.
     pub(crate) const fn asks_for_dht(&self) -> bool {
-        self.dht_port != 0 || !self.dht_bootstrap.is_empty() || self.dht_public || self.dht_nodes.is_some()
+        self.dht_port.is_some()
+            || !self.dht_bootstrap.is_empty()
+            || self.dht_public
+            || self.dht_nodes.is_some()
     }
 
     /// Where metrics go.

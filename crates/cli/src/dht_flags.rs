@@ -24,7 +24,7 @@ pub(crate) fn dht_config(
     let is_experiment = global.bind.is_some_and(|bind| bind.is_loopback());
     let usual = || (!is_experiment).then(|| usual_place(network.dht_public)).flatten();
     Some(DhtConfig {
-        port: network.dht_port,
+        port: network.dht_port.unwrap_or(0),
         bootstrap: network.dht_bootstrap.iter().chain(ways_in).cloned().collect(),
         public: network.dht_public,
         saved: network.dht_nodes.clone().or_else(usual),

@@ -64,7 +64,7 @@ fn a_seeder_and_a_leecher_as_the_mission_starts_them() {
     assert_eq!(seeder.event("complete")["sources"]["local"], 500_000);
     let mut leecher = world.client(&["dht_enabled", "--dir", "leech"]);
     assert_eq!(leecher.event("complete")["sources"]["seed"], 500_000);
-    assert!(leecher.stderr().contains("no DHT yet"), "{}", leecher.said());
+    assert!(leecher.stderr().contains("DHT node at udp://127.0.0.1:"), "{}", leecher.said());
     assert!(
         fs::read(world.path().join("leech/f")).unwrap() == fs::read(world.path().join("seed/f")).unwrap()
     );

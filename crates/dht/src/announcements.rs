@@ -92,18 +92,18 @@ impl Announcements {
         self.of.get(&key).map(|announcement| announcement.port)
     }
 
-    /// Takes the most urgent key that is due, which is being announced from now on.
-    pub(crate) fn begin(&mut self, now: Time) -> Option<Key> {
-        let due = self.first_of_each().filter(|(_, due, ..)| *due <= now).min()?;
+    /// Takes the first key of this urgency that is due, which is being announced from now on.
+    pub(crate) fn begin(&mut self, now: Time, urgency: Urgency) -> Option<Key> {
+        let due = self.first(urgency).filter(|(_, due, ..)| *due <= now)?;
         self.due.remove(&due);
         let key = due.3;
         self.of.get_mut(&key)?.due = None;
         Some(key)
     }
 
-    /// When the next one is due.
-    pub(crate) fn wake_at(&self) -> Option<Time> {
-        self.first_of_each().map(|(_, due, ..)| due).min()
+    /// When the next one of this urgency is due.
+    pub(crate) fn wake_at(&self, urgency: Urgency) -> Option<Time> {
+        self.first(urgency).map(|(_, due, ..)| due)
     }
 
     /// An announcement came to its end: of the nodes that were asked, these took it. It is due again after `refresh`,
@@ -147,10 +147,9 @@ impl Announcements {
         self.due.insert((urgency, due, number, key));
     }
 
-    fn first_of_each(&self) -> impl Iterator<Item = (Urgency, Time, u64, Key)> {
-        let first_chunk = (Urgency::Chunk, Time::ZERO, 0, Key::at(Id::from_bytes([0; Id::LENGTH])));
-        let torrent = self.due.first().filter(|first| first.0 == Urgency::Torrent);
-        torrent.into_iter().chain(self.due.range(first_chunk..).next()).copied()
+    fn first(&self, urgency: Urgency) -> Option<(Urgency, Time, u64, Key)> {
+        let before_all = (urgency, Time::ZERO, 0, Key::at(Id::from_bytes([0; Id::LENGTH])));
+        self.due.range(before_all..).next().copied().filter(|first| first.0 == urgency)
     }
 }
 
@@ -181,11 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn torrents_come_first_then_chunks_in_the_order_given() {
+    fn chunks_come_in_the_order_given_and_torrents_do_not_wait_for_them() {
         use Urgency::{Chunk, Torrent};
         let mut all = with(&[(9, Chunk), (2, Chunk), (5, Torrent), (1, Chunk)], 9);
-        let order: Vec<Key> = std::iter::from_fn(|| all.begin(seconds(1))).collect();
-        assert_eq!(order, [key(5), key(9), key(2), key(1)]);
+        let order: Vec<Key> = std::iter::from_fn(|| all.begin(seconds(1), Chunk)).collect();
+        assert_eq!(order, [key(9), key(2), key(1)]);
+        assert_eq!((all.begin(seconds(1), Torrent), all.begin(seconds(1), Torrent)), (Some(key(5)), None));
     }
 
     #[test]
@@ -202,27 +202,35 @@ mod tests {
     #[test]
     fn it_is_refreshed_and_sooner_when_nobody_took_it_or_a_nearer_node_appears() {
         let mut all = with(&[(0, Urgency::Torrent)], 9);
-        assert_eq!(all.begin(seconds(0)), Some(key(0)));
-        assert_eq!((all.begin(seconds(0)), all.wake_at()), (None, None), "it is under way");
+        assert_eq!(all.begin(seconds(0), Urgency::Torrent), Some(key(0)));
+        assert_eq!(
+            (all.begin(seconds(0), Urgency::Torrent), all.wake_at(Urgency::Torrent)),
+            (None, None),
+            "it is under way"
+        );
         all.ended(seconds(1), key(0), &[], 0, REFRESH);
-        assert_eq!(all.wake_at(), Some(seconds(11)));
+        assert_eq!(all.wake_at(Urgency::Torrent), Some(seconds(11)));
         all.node_appeared(seconds(3), Id::from_bytes([200; 20]));
-        assert_eq!(all.wake_at(), Some(seconds(3)), "somebody at last");
-        all.begin(seconds(11));
+        assert_eq!(all.wake_at(Urgency::Torrent), Some(seconds(3)), "somebody at last");
+        all.begin(seconds(11), Urgency::Torrent);
         all.ended(seconds(12), key(0), &ids(10..18), 8, REFRESH);
-        assert_eq!(all.wake_at(), Some(seconds(1_212)));
+        assert_eq!(all.wake_at(Urgency::Torrent), Some(seconds(1_212)));
         all.node_appeared(seconds(13), Id::from_bytes([18; 20]));
-        assert_eq!(all.wake_at(), Some(seconds(1_212)), "farther than those who have it");
+        assert_eq!(all.wake_at(Urgency::Torrent), Some(seconds(1_212)), "farther than those who have it");
         all.node_appeared(seconds(13), Id::from_bytes([1; 20]));
-        assert_eq!(all.wake_at(), Some(seconds(17)));
-        all.begin(seconds(42));
+        assert_eq!(all.wake_at(Urgency::Torrent), Some(seconds(17)));
+        all.begin(seconds(42), Urgency::Torrent);
         all.ended(seconds(43), key(0), &ids(10..13), 3, REFRESH);
         all.node_appeared(seconds(100), Id::from_bytes([200; 20]));
-        assert_eq!(all.wake_at(), Some(seconds(100)), "three hold it, a fourth is welcome wherever it is");
-        all.begin(seconds(100));
+        assert_eq!(
+            all.wake_at(Urgency::Torrent),
+            Some(seconds(100)),
+            "three hold it, a fourth is welcome wherever it is"
+        );
+        all.begin(seconds(100), Urgency::Torrent);
         all.ended(seconds(101), key(0), &ids(10..14), 8, REFRESH);
-        assert_eq!(all.wake_at(), Some(seconds(111)), "half of it was lost");
+        assert_eq!(all.wake_at(Urgency::Torrent), Some(seconds(111)), "half of it was lost");
         all.remove(key(0));
-        assert_eq!((all.wake_at(), all.len()), (None, 0));
+        assert_eq!((all.wake_at(Urgency::Torrent), all.len()), (None, 0));
     }
 }

@@ -304,8 +304,8 @@ impl Node {
     /// Whether a query of this rank may be sent to an address now. If not, the timer will be armed for when it may.
     fn may_query(&mut self, now: Time, to: SocketAddr, rank: Rank) -> bool {
         let (in_all, to_one) = match rank {
-            Rank::Find | Rank::Upkeep => (0, 0),
-            Rank::Announce => (self.config.queries_a_second / 5, self.config.queries_a_second_to_one / 4),
+            Rank::Find | Rank::Upkeep | Rank::Torrent => (0, 0),
+            Rank::Chunk => (self.config.queries_a_second / 5, self.config.queries_a_second_to_one / 4),
         };
         let wait = self.queried.wait(now, in_all).or_else(|| self.queried_at.wait(now, to, to_one));
         if let Some(until) = wait {
@@ -320,8 +320,11 @@ impl Node {
 
     fn arm_timer(&mut self) {
         // With no room for an announcement, the end of an operation brings the next.
-        let announcement = if self.may_announce() { self.announcements.wake_at() } else { None };
-        let due = [self.requests.wake_at(), self.held_back_until, announcement, self.upkeep.wake_at()];
-        self.wake = due.into_iter().flatten().min();
+        let announcements = [Urgency::Torrent, Urgency::Chunk]
+            .into_iter()
+            .filter(|urgency| self.may_announce(*urgency))
+            .filter_map(|urgency| self.announcements.wake_at(urgency));
+        let due = [self.requests.wake_at(), self.held_back_until, self.upkeep.wake_at()];
+        self.wake = due.into_iter().flatten().chain(announcements).min();
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::FindId;
+use crate::announcements::Urgency;
 use crate::id::{Id, Key};
 use crate::lookup::{Holder, Lookup};
 use crate::message::{Answer, Contact, Query, Want};
@@ -20,8 +21,10 @@ pub(crate) enum Rank {
     Find,
     /// Without the table nothing works.
     Upkeep,
+    /// Somebody will look for it, and find everything else through it.
+    Torrent,
     /// There is time.
-    Announce,
+    Chunk,
 }
 
 /// An operation, by its rank and the order in which they began.
@@ -40,6 +43,7 @@ pub(crate) enum Purpose {
     },
     Announce {
         key: Key,
+        urgency: Urgency,
     },
     /// Find ourselves: whom we meet on the way is whom we need to know.
     Join,
@@ -52,7 +56,8 @@ impl Purpose {
         match self {
             Purpose::Find { .. } => Rank::Find,
             Purpose::Join | Purpose::Refresh => Rank::Upkeep,
-            Purpose::Announce { .. } => Rank::Announce,
+            Purpose::Announce { urgency: Urgency::Torrent, .. } => Rank::Torrent,
+            Purpose::Announce { urgency: Urgency::Chunk, .. } => Rank::Chunk,
         }
     }
 }
@@ -93,7 +98,9 @@ impl Operation {
 
     /// What it would ask now; `port` is what is announced, if anything is.
     pub(super) fn wanted(&self, port: Option<u16>) -> Vec<Wanted> {
-        if let (Some(storing), Some(port), Purpose::Announce { key }) = (&self.storing, port, self.purpose) {
+        if let (Some(storing), Some(port), Purpose::Announce { key, .. }) =
+            (&self.storing, port, self.purpose)
+        {
             let store = |holder: &Holder| Wanted {
                 to: holder.contact.address,
                 expected: Some(holder.contact.id),
@@ -102,7 +109,7 @@ impl Operation {
             return storing.left.iter().map(store).collect();
         }
         let query = match self.purpose {
-            Purpose::Find { key, .. } | Purpose::Announce { key } => {
+            Purpose::Find { key, .. } | Purpose::Announce { key, .. } => {
                 Query::GetPeers { key, want: Want::default() }
             }
             Purpose::Join | Purpose::Refresh => {

@@ -8,6 +8,7 @@ use rand::RngExt;
 use super::operation::{Operation, OperationId, Purpose, Rank};
 use super::{Action, DEAD_FOR, FindId, Node, PROVEN_FOR};
 use crate::address::may_teach;
+use crate::announcements::Urgency;
 use crate::config::K;
 use crate::id::{Id, Key};
 use crate::lookup::Lookup;
@@ -34,13 +35,11 @@ impl Node {
         );
     }
 
-    /// Whether another announcement may begin: they leave half of the places to whoever waits.
-    pub(super) fn may_announce(&self) -> bool {
-        if self.operations.len() >= self.config.operations_most {
-            return false;
-        }
-        let announcing = self.operations.keys().filter(|id| id.rank == Rank::Announce).count();
-        announcing < self.config.operations_most.div_ceil(2)
+    /// Whether another announcement of this urgency may begin: chunks leave half of the places to all others.
+    pub(super) fn may_announce(&self, urgency: Urgency) -> bool {
+        let most = self.config.operations_most;
+        let chunks = self.operations.keys().filter(|id| id.rank == Rank::Chunk).count();
+        self.operations.len() < most && (urgency == Urgency::Torrent || chunks < most.div_ceil(2))
     }
 
     /// Begins what may begin, and sends what may be sent, until nothing moves.
@@ -86,10 +85,12 @@ impl Node {
                 tell(operation, known.into_iter(), actions);
             }
         }
-        while self.may_announce()
-            && let Some(key) = self.announcements.begin(now)
-        {
-            self.begin(Purpose::Announce { key }, key.place());
+        for urgency in [Urgency::Torrent, Urgency::Chunk] {
+            while self.may_announce(urgency)
+                && let Some(key) = self.announcements.begin(now, urgency)
+            {
+                self.begin(Purpose::Announce { key, urgency }, key.place());
+            }
         }
     }
 
@@ -102,7 +103,7 @@ impl Node {
         actions: &mut Vec<Action>,
     ) -> bool {
         let port = match operation.purpose {
-            Purpose::Announce { key } => match self.announcements.port(key) {
+            Purpose::Announce { key, .. } => match self.announcements.port(key) {
                 // Nobody wants it announced any more.
                 None => return true,
                 port => port,
@@ -134,7 +135,7 @@ impl Node {
         let answers = operation.lookup.answers();
         match operation.purpose {
             Purpose::Find { find, .. } => actions.push(Action::FindEnded { find, answers }),
-            Purpose::Announce { key } => {
+            Purpose::Announce { key, .. } => {
                 // A tenth sooner or later, so that not everybody's announcements meet.
                 let refresh = self.config.refresh.mul_f64(self.random.random_range(0.9..=1.0));
                 let (taken_by, asked) = operation.taken_by();

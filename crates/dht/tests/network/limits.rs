@@ -51,16 +51,17 @@ fn whoever_waits_for_a_look_up_does_not_wait_behind_announcements() {
 }
 
 #[test]
-fn a_torrent_is_announced_before_a_thousand_chunks() {
-    let mut world = World::of_nodes(3, 20);
-    for number in 0..1_000 {
-        world.announce(3, key(number), Urgency::Chunk);
+fn a_torrent_does_not_wait_behind_a_thousand_chunks_even_with_one_neighbour() {
+    for nodes in [2, 20] {
+        let mut world = World::of_nodes(3, nodes);
+        for number in 0..1_000 {
+            world.announce(1, key(number), Urgency::Chunk);
+        }
+        world.run_for(seconds(5));
+        world.announce(1, key(7_777), Urgency::Torrent);
+        let announced = |world: &World| world.announced.iter().any(|(_, done, _)| *done == key(7_777));
+        assert!(world.run_until(seconds(3), announced), "among {nodes} nodes");
     }
-    world.run_for(seconds(5));
-    world.announce(3, key(7_777), Urgency::Torrent);
-    assert!(
-        world.run_until(seconds(20), |world| world.announced.iter().any(|(_, done, _)| *done == key(7_777)))
-    );
 }
 
 #[test]
