@@ -76,7 +76,7 @@ fn a14_one_target_takes_its_share_of_the_described_tables_and_leaves_the_rest() 
     }
     assert_eq!(announce(&mut world, &greedy(11), &junk("greedy", 1)), Err(DescribedRefusal::ShareTaken));
     let honest = client(&address("10.0.0.7:1"));
-    assert!(announce(&mut world, &honest, &junk("honest", 10)).is_ok());
+    assert!(announce(&mut world, &honest, &junk("honest", 5)).is_ok());
     // The honest one holds what the greedy one announced first; it is charged for that when the greedy one is gone.
     assert!(announce(&mut world, &honest, &junk("greedy", 10)).is_ok());
     world.registry.announce_chunks(at(5), &honest, &[]).unwrap();
@@ -85,7 +85,7 @@ fn a14_one_target_takes_its_share_of_the_described_tables_and_leaves_the_rest() 
         let sizes = world.registry.sizes();
         (sizes.announcers, sizes.hashes, sizes.pairs)
     };
-    assert_eq!(sizes(&mut world), (1, 20, 20));
+    assert_eq!(sizes(&mut world), (1, 15, 15));
     let refused = world.registry.announce_chunks(at(14), &honest, &junk("new", 1));
     assert_eq!(refused, Err(DescribedRefusal::ShareTaken));
     let back = world.registry.announce_chunks(at(14), &greedy(1), &junk("fresh", 10));
