@@ -11,6 +11,7 @@ pub mod guard;
 mod http;
 mod inspect;
 mod player;
+mod port;
 mod process;
 pub mod proxy;
 mod run;

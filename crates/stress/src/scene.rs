@@ -115,7 +115,7 @@ impl<'a> Scene<'a> {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            stage.look()?;
+            stage.look().await?;
             self.watch.look(stage).await;
             let facts = self.watch.facts(stage);
             self.note(stage, &facts);

@@ -1,7 +1,6 @@
 //! The command lines of what is started: the program's own commands, as a person would type them.
 
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -122,12 +121,6 @@ fn limits(pace: Pace, size: u64) -> impl Iterator<Item = (&'static str, u64)> {
     };
     let flags = [("--limit-up", pace.up), ("--limit-down", pace.down)];
     flags.into_iter().filter_map(move |(flag, copy)| Some((flag, rate(copy?))))
-}
-
-/// A port that is free now. Who stands behind a proxy must be told its port before it listens; should somebody else take
-/// it in between, the process says so and is given another start.
-pub(crate) fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 #[cfg(test)]

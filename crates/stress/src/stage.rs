@@ -1,6 +1,7 @@
 //! Every process of one scenario: started, killed, started again and stopped here, and nowhere else.
 
 use std::fs;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::failed::{Failed, cannot};
 use crate::guard::Guard;
 use crate::player::{Player, Proxied};
+use crate::port;
 use crate::process::Process;
 use crate::service::{self, LOOK, START, TRIES};
 use crate::spawn::{self, Program};
@@ -58,7 +60,8 @@ impl<'a> Stage<'a> {
         let players = plan.members.iter().map(|member| Player::new(&member.name, &data)).collect();
         let mut stage = Stage { plan, props, data, logs, players, tracker: None };
         if plan.tracker {
-            let (process, url) = stage.service("tracker", || props.program.tracker(0)).await?;
+            let command = || props.program.tracker(port::free().unwrap_or(0));
+            let (process, url) = stage.service("tracker", command).await?;
             stage.tracker = Some(Tracker { process: Some(process), url });
         }
         stage.describe()?;
@@ -110,7 +113,8 @@ impl<'a> Stage<'a> {
         if !member.traits.proxy && member.traits.conduct == Conduct::Honest {
             return Ok(());
         }
-        let port = spawn::free_port().map_err(cannot("find a free port"))?;
+        let none = || io::Error::from(io::ErrorKind::AddrInUse);
+        let port = port::free().ok_or_else(none).map_err(cannot("find a free port"))?;
         let (target, prefix) =
             (format!("http://{}:{port}", Ipv4Addr::LOCALHOST), format!("/p2p/{}", member.name));
         let name = format!("{}.proxy", member.name);
@@ -169,11 +173,13 @@ impl<'a> Stage<'a> {
     }
 
     /// Hears what the processes say, and starts again who found its port taken.
-    pub(crate) fn look(&mut self) -> Result<(), Failed> {
+    pub(crate) async fn look(&mut self) -> Result<(), Failed> {
         for id in self.plan.ids() {
             let player = &mut self.players[id.place()];
             player.look();
             if player.port_was_taken && player.starts <= TRIES {
+                // Whoever has it may keep it: another port, and so another proxy before it.
+                self.put_behind_proxy(id).await?;
                 self.start(id)?;
             }
         }
