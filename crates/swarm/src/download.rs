@@ -96,6 +96,14 @@ impl Download {
         }
     }
 
+    /// Takes the place of `previous` in one shell: no number of a fetch is used again, so that late news of the old
+    /// ones is about nothing.
+    #[must_use]
+    pub fn counting_on_from(mut self, previous: &Download) -> Self {
+        self.fetches.count_on_from(&previous.fetches);
+        self
+    }
+
     /// Takes in an event and appends what is to be done about it, in order. `now` never runs backwards.
     pub fn handle(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         if self.finished {

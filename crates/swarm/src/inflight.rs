@@ -102,6 +102,11 @@ impl Inflight {
         self.flying
     }
 
+    /// Never uses a number that `previous` used.
+    pub(crate) fn count_on_from(&mut self, previous: &Inflight) {
+        self.next = self.next.max(previous.next);
+    }
+
     pub(crate) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex) -> FetchId {
         let id = FetchId::new(self.next);
         self.next += 1;

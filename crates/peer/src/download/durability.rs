@@ -114,7 +114,8 @@ impl Durability {
     /// Sorts an error: those that end the download are returned.
     fn judge(&mut self, error: StoreError) -> Result<News, StoreError> {
         match error {
-            StoreError::Lost { .. } => Ok(News::Lost),
+            // Incomplete: chunks were lost after the brain counted them.
+            StoreError::Lost { .. } | StoreError::Incomplete { .. } => Ok(News::Lost),
             error if error.is_no_space() => {
                 let now = self.clock.now();
                 let full = self.full.get_or_insert_with(|| {
@@ -171,10 +172,11 @@ impl Durability {
 
     /// Waits for the sync under way and makes the rest durable.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
-        self.pause().await;
+        let paused = self.pause().await;
         let holding = self.holding.clone();
         // Cancelled only when the runtime ends.
-        self.net.blocking(move || holding.sync()).await.unwrap_or(Ok(()))
+        let synced = self.net.blocking(move || holding.sync()).await.unwrap_or(Ok(()));
+        paused.and(synced)
     }
 
     /// Moves what is wanted to its final place; `files` as in [`Holding::finish_selection`]. `None` when the runtime
@@ -183,7 +185,9 @@ impl Durability {
         &mut self,
         files: Option<BTreeSet<usize>>,
     ) -> Option<Result<Finish, StoreError>> {
-        self.pause().await;
+        if let Err(lost) = self.pause().await {
+            return Some(self.judge(lost).map(Finish::NotYet));
+        }
         let holding = self.holding.clone();
         let finishing = move || match files {
             Some(files) => holding.finish_selection(&files),
@@ -205,10 +209,12 @@ impl Durability {
         }
     }
 
-    /// Waits for the sync under way; what it has to say is said again by the next.
-    async fn pause(&mut self) {
-        if let Some(working) = self.working.take() {
-            let _ = working.task.await;
+    /// Waits for the sync under way. That chunks were lost is said once; all else is said again by the next sync.
+    async fn pause(&mut self) -> Result<(), StoreError> {
+        let Some(working) = self.working.take() else { return Ok(()) };
+        match working.task.await {
+            Ok(Some((_, Err(lost @ StoreError::Lost { .. })))) => Err(lost),
+            _ => Ok(()),
         }
     }
 }

@@ -304,7 +304,6 @@ impl Driver {
 
     /// Moves everything to its final place, with patience for a full disk. `None`: there is more to fetch.
     async fn finish(&mut self, actions: &mut Vec<Action>) -> Option<Ending> {
-        let stop = self.stop.clone();
         loop {
             match self.durability.finish(self.files.clone()).await {
                 None => return Some(Ending::Stopped),
@@ -316,11 +315,23 @@ impl Driver {
                 }
                 Some(Ok(Finish::NotYet(_))) => {
                     self.publish();
-                    stop.run_until_cancelled(self.durability.next_try()).await;
-                    if stop.is_cancelled() {
-                        return Some(Ending::Stopped);
+                    if let Err(ending) = self.wait_for_room(actions).await {
+                        return Some(ending);
                     }
                 }
+            }
+        }
+    }
+
+    /// Waits until a full disk is worth another try. Facts are heard meanwhile: whoever tells them also announces.
+    async fn wait_for_room(&mut self, actions: &mut Vec<Action>) -> Result<(), Ending> {
+        let stop = self.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Ending::Stopped),
+                () = self.durability.next_try() => return Ok(()),
+                Some(fact) = self.facts.recv() => self.learn_all(fact, actions).map_err(Ending::Disk)?,
             }
         }
     }
@@ -343,7 +354,9 @@ impl Driver {
         let torrent = self.holding.torrent();
         let here: u64 = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
         self.lost = self.sources.sum().saturating_sub(here);
-        self.brain = brain(&self.context, &self.holding, self.order, self.seed);
+        let brain = brain(&self.context, &self.holding, self.order, self.seed);
+        // A task that is being aborted may still tell of its fetch: no new one has that number.
+        self.brain = brain.counting_on_from(&self.brain);
         self.roster.start_over();
         for event in
             sightings.into_iter().flat_map(|sighting| self.roster.sighted(sighting)).collect::<Vec<_>>()

@@ -27,6 +27,9 @@ const MOST_REMEMBERED: usize = 4096;
 /// A neighbour that was lost or kept failing is left alone this long; twice as long each time, up to the last.
 const LEFT_ALONE_FIRST: Duration = Duration::from_secs(2);
 const LEFT_ALONE_LAST: Duration = Duration::from_secs(60);
+/// A neighbour keeps its place this long without an answer: hearsay that comes in floods must not push out those who
+/// are about to answer.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(5);
 /// Departed neighbours whose address is remembered: as many as there can be neighbours.
 const MOST_DEPARTED: usize = MOST;
 /// With fewer neighbours than this, each new one is asked at once whom it knows.
@@ -53,6 +56,8 @@ pub(super) struct Roster {
 struct Member {
     neighbour: Arc<Neighbour>,
     follower: AbortHandle,
+    /// When it was taken in.
+    since: Time,
     /// The brain knows of it.
     met: bool,
     /// What was heard of it before it was met.
@@ -93,7 +98,7 @@ impl Roster {
             None => {
                 if self.members.len() >= MOST {
                     let Some(useless) = self.useless() else { return Vec::new() };
-                    self.lost(useless);
+                    self.dismiss(useless);
                     events.push(Event::PeerLost { peer: useless });
                 }
                 self.take_in(url, peer)
@@ -131,10 +136,14 @@ impl Roster {
         !here && self.by_url.keys().filter(there).count() >= MOST_PER_HOST
     }
 
-    /// A neighbour that can make room for another: one that has not answered yet, or holds nothing.
+    /// A neighbour that can make room for another: one that did not answer when it had time to, or holds nothing.
     fn useless(&self) -> Option<PeerKey> {
+        let now = self.context.clock.now();
         let mut members = self.members.iter();
-        members.find(|(_, member)| !member.met || !member.neighbour.holds_something()).map(|(key, _)| *key)
+        let useless = members.find(|(_, member)| {
+            now.since(member.since) >= TIME_TO_ANSWER && !(member.met && member.neighbour.holds_something())
+        });
+        useless.map(|(key, _)| *key)
     }
 
     /// Not to be taken in again for a while.
@@ -165,15 +174,22 @@ impl Roster {
 
     /// A neighbour is gone; it may come back.
     pub(super) fn lost(&mut self, peer: PeerKey) {
-        if let Some(member) = self.members.remove(&peer) {
-            member.follower.abort();
-            self.by_url.remove(&member.neighbour.url);
-            self.leave_alone(member.neighbour.url.clone());
-            if self.departed.len() >= MOST_DEPARTED {
-                self.departed.pop_front();
-            }
-            self.departed.push_back((peer, member.neighbour.url.clone()));
+        if let Some(url) = self.dismiss(peer) {
+            self.leave_alone(url);
         }
+    }
+
+    /// A neighbour makes room for another, which is no fault of its own.
+    fn dismiss(&mut self, peer: PeerKey) -> Option<BaseUrl> {
+        let member = self.members.remove(&peer)?;
+        member.follower.abort();
+        let url = member.neighbour.url.clone();
+        self.by_url.remove(&url);
+        if self.departed.len() >= MOST_DEPARTED {
+            self.departed.pop_front();
+        }
+        self.departed.push_back((peer, url.clone()));
+        Some(url)
     }
 
     /// A neighbour the brain wants nothing more to do with.
@@ -245,7 +261,8 @@ impl Roster {
         let follower = tokio::spawn(follower.run()).abort_handle();
         let key = neighbour.key;
         self.by_url.insert(url, key);
-        self.members.insert(key, Member { neighbour, follower, met: false, hearsay: None });
+        let since = self.context.clock.now();
+        self.members.insert(key, Member { neighbour, follower, since, met: false, hearsay: None });
         key
     }
 }
