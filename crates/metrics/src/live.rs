@@ -3,8 +3,8 @@
 //! News are written once and sent to every page. One that cannot keep up misses some and gets a snapshot again: what
 //! waits for a slow reader is bounded.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -33,6 +33,9 @@ const EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Watchers {
     news: broadcast::Sender<Bytes>,
+    /// What every page that comes, or comes back, before the next news is shown first: written once for all of them,
+    /// since with thousands of clients it is large (threat A27).
+    snapshot: Arc<Mutex<Option<Bytes>>>,
     count: Arc<AtomicUsize>,
     /// Ends every stream.
     closed: CancellationToken,
@@ -42,6 +45,7 @@ impl Watchers {
     pub(crate) fn new() -> Self {
         Watchers {
             news: broadcast::Sender::new(BACKLOG),
+            snapshot: Arc::default(),
             count: Arc::default(),
             closed: CancellationToken::new(),
         }
@@ -87,8 +91,16 @@ impl Watcher {
                 Err(RecvError::Lagged(_)) => self.news = self.news.resubscribe(),
             }
         }
-        Some(server.with(|collector, now| event("snapshot", &Snapshot::of(collector, now))))
+        Some(snapshot(server))
     }
+}
+
+/// The snapshot of this moment, at most as old as the last news.
+fn snapshot(server: &MetricsServer) -> Bytes {
+    server.with(|collector, now| {
+        let mut shared = server.watchers().snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.get_or_insert_with(|| event("snapshot", &Snapshot::of(collector, now))).clone()
+    })
 }
 
 pub(crate) async fn get(State(server): State<MetricsServer>) -> Response {
@@ -117,6 +129,7 @@ fn tell(server: &MetricsServer) {
     let watchers = server.watchers();
     let news = server.with(|collector, now| {
         let changes = collector.tick(now);
+        *watchers.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = None;
         (watchers.news.receiver_count() > 0).then(|| event("news", &News::of(collector, changes, now)))
     });
     if let Some(news) = news {

@@ -19,6 +19,9 @@ use crate::collector::{Client, Collector, History, REMEMBERED, Sample};
 const FORMAT: &str = "http-torrent metrics 1";
 /// Largest file read: ten thousand of the largest reports.
 const MAX_BYTES: u64 = 256 << 20;
+/// Of these, what clients may take when it is written: what does not fit is left out, for a file that is cut short
+/// would not be read at all.
+const CLIENTS_BYTES: usize = 192 << 20;
 
 /// Why there is no state.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,10 @@ struct ReadClient {
 
 /// The state as it stands in the file.
 pub(crate) fn to_json(collector: &Collector) -> Vec<u8> {
+    with_room(collector, CLIENTS_BYTES)
+}
+
+fn with_room(collector: &Collector, mut room: usize) -> Vec<u8> {
     let clients = collector.clients().map(|client| WrittenClient {
         source: client.source(),
         first_ms: millis(client.first()),
@@ -88,7 +95,13 @@ pub(crate) fn to_json(collector: &Collector) -> Vec<u8> {
         brought: client.brought(),
         report: client.report(),
     });
-    let state = Written { format: FORMAT, history: collector.history(), clients: clients.collect() };
+    let fitting = clients.take_while(|client| {
+        let length = serde_json::to_vec(client).map_or(0, |json| json.len());
+        let fits = length <= room;
+        room -= length.min(room);
+        fits
+    });
+    let state = Written { format: FORMAT, history: collector.history(), clients: fitting.collect() };
     serde_json::to_vec(&state).unwrap_or_default()
 }
 
@@ -137,4 +150,29 @@ pub(crate) fn read(path: &Path, now: Time, into: &mut Collector) -> Result<(), S
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    #[test]
+    fn a27_what_is_written_can_always_be_read_again() {
+        let mut collector = Collector::new(Limits::default());
+        for port in 1..=50 {
+            let report = Report::from_json(
+                format!(
+                    r#"{{"client_host":"127.0.0.1","client_port":{port},"downloaded_chunks":1,"uploaded_chunks":0,
+                    "total_chunks":2,"chunk_size":16384,"dht_peers":0,"dht_enabled":false,"tracker_status_up":true}}"#
+                )
+                .as_bytes(),
+            );
+            collector.report(Time::ZERO, IpAddr::from([127, 0, 0, 1]), report.unwrap()).unwrap();
+        }
+        let all: ReadState = serde_json::from_slice(&to_json(&collector)).unwrap();
+        let some: ReadState = serde_json::from_slice(&with_room(&collector, 2000)).unwrap();
+        assert_eq!(all.clients.len(), 50);
+        assert!((1..50).contains(&some.clients.len()), "{}", some.clients.len());
+    }
 }

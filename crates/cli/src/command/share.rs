@@ -71,10 +71,11 @@ impl Share {
         tracker.publish(Torrent::clone(&torrent)).map_err(cannot_publish)?;
         // They end after the peer has left the one and told the other.
         let servers_stop = CancellationToken::new();
-        let serving = start(output, tracker, listener, &url, servers_stop.clone());
+        let serving = start(output, tracker.clone(), listener, &url, servers_stop.clone());
         let showing = page.start(output, servers_stop.clone());
         let dht = dht_config(global, &self.network, false, &[]);
         let peer = swarm_member::start(output, global, &self.network, self.peer_port, dht).await?;
+        tracker.set_publisher(torrent.id(), peer.url().clone());
         let shared = self.share(output, &peer, torrent, content, url, &stop).await;
         swarm_member::stop(output, &peer).await;
         servers_stop.cancel();
