@@ -11,7 +11,7 @@ run: ## share FILE=path from this machine: prints the link, the `get` line and a
 	@test -n "$(FILE)" || { echo "make run FILE=path/to/what/you/share" >&2; exit 2; }
 	$(CARGO) run --release -- share "$(FILE)"
 
-setup: ## install what the tests need and this machine lacks (nginx, curl, python3, chromium, nodejs, npm, cargo-nextest)
+setup: ## install what the tests need and this machine lacks (nginx, curl, python3, chromium, nodejs, npm, libtorrent, cargo-nextest)
 	./scripts/setup-test
 
 setup-lint: ## install what lint needs and this machine lacks (cargo-deny)

@@ -57,7 +57,8 @@ fn write(path: &Path, nodes: &[SocketAddr]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let lines: String = nodes.iter().take(NODES_MOST).map(|node| format!("{node}\n")).collect();
+    let mut lines = nodes.iter().take(NODES_MOST).map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    lines.push('\n');
     let beside = path.with_extension(format!("{}.new", std::process::id()));
     let written = File::create(&beside).and_then(|mut file| file.write_all(lines.as_bytes()));
     let done = written.and_then(|()| fs::rename(&beside, path));
