@@ -24,6 +24,9 @@ const LOOK_EACH: Duration = Duration::from_millis(8);
 /// When nobody gained a chunk, finished, came or died for so long, it hangs. A busy machine is slower than an idle one by
 /// a factor, not by this.
 const STALLED: Duration = Duration::from_secs(60);
+/// A tracker that came back with an empty memory knows everybody again within this time; it has had the rest of the
+/// download besides.
+const KNOWN_AGAIN: Duration = Duration::from_secs(15);
 /// No scenario takes longer than this …
 const LONGEST: Duration = Duration::from_secs(600);
 /// … and this for each MiB of all copies.
@@ -228,7 +231,7 @@ impl<'a> Scene<'a> {
 
     /// Waits until the tracker lists everybody who lives, or nobody believes it any more.
     async fn until_listed(&self, stage: &Stage<'_>) -> Option<Vec<bool>> {
-        let (asker, deadline) = (Asker::new(), Instant::now() + STALLED);
+        let (asker, deadline) = (Asker::new(), Instant::now() + KNOWN_AGAIN);
         loop {
             let listed = inspect::listed(&asker, stage).await;
             let all = listed.as_ref().is_some_and(|listed| {

@@ -48,8 +48,14 @@ impl ReportFile {
 
     /// Whether it will be possible to write it: not found out after minutes.
     pub(super) fn check(&self) -> Result<(), Failure> {
+        let was_there = self.path.exists();
         let opened = fs::File::options().create(true).append(true).open(&self.path);
-        opened.map(drop).map_err(|error| self.cannot_write(&error))
+        opened.map_err(|error| self.cannot_write(&error))?;
+        if !was_there {
+            // A run that is interrupted leaves no empty report; that this fails matters to nobody.
+            let _ = fs::remove_file(&self.path);
+        }
+        Ok(())
     }
 
     /// Writes it; an older one is replaced.
