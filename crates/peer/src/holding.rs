@@ -10,7 +10,7 @@ use bytes::Bytes;
 use protocol::api::peer::Gains;
 use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
 use store::{Complete, Partial, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::acquaintances::Acquaintances;
 
@@ -21,8 +21,8 @@ pub(crate) struct Holding {
     wanted: ChunkSet,
     content: RwLock<Stored>,
     gains: RwLock<GainLog>,
-    /// Carries [`GainLog::seq`]: whoever waits for news waits on this.
-    news: watch::Sender<u64>,
+    /// Whoever waits for gains waits on this.
+    news: Notify,
     /// torrent.json, made when it is first asked for.
     json: OnceLock<Bytes>,
     /// Who else shares this torrent, as far as this process knows.
@@ -80,7 +80,7 @@ impl Holding {
             wanted,
             content: RwLock::new(content),
             gains: RwLock::new(GainLog { held, order: Vec::new(), base }),
-            news: watch::Sender::new(base),
+            news: Notify::new(),
             json: OnceLock::new(),
             acquaintances: Acquaintances::default(),
             uploaded: AtomicU64::new(0),
@@ -134,11 +134,6 @@ impl Holding {
         Gains::of(gains.seq(), &set)
     }
 
-    /// Changes with every gain.
-    pub(crate) fn news(&self) -> watch::Receiver<u64> {
-        self.news.subscribe()
-    }
-
     /// Writes a verified chunk and all its wanted twins; from then on they are served. Blocks on the disk.
     /// Returns the bytes that are new.
     pub(crate) fn store(&self, chunk: &VerifiedChunk) -> Result<u64, StoreError> {
@@ -171,7 +166,7 @@ impl Holding {
 
     fn gained(&self, chunks: &[ChunkIndex]) -> u64 {
         let mut bytes = 0;
-        let seq = {
+        {
             let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
             for chunk in chunks {
                 if gains.held.insert(*chunk) {
@@ -179,15 +174,8 @@ impl Holding {
                     bytes += u64::from(self.torrent.span(*chunk).length);
                 }
             }
-            gains.seq()
-        };
-        // Outside the lock: whoever waits looks at `gains` while it holds the channel's own lock. Two gains may tell in
-        // the wrong order, and the later number stays.
-        self.news.send_if_modified(|told| {
-            let newer = seq > *told;
-            *told = seq.max(*told);
-            newer
-        });
+        }
+        self.news.notify_waiters();
         bytes
     }
 
@@ -301,11 +289,24 @@ impl Holding {
 
     /// Returns when `chunk` is held. Whoever may lose interest before that drops the future.
     pub(crate) async fn wait_for(&self, chunk: ChunkIndex) {
-        let mut news = self.news();
-        // Not inside the channel's own `wait_for`: its lock is held while the condition is looked at.
-        while !self.holds(chunk) {
-            // The sender lives as long as `self`.
-            let _ = news.changed().await;
+        self.wait_until(|| self.holds(chunk)).await;
+    }
+
+    /// Returns when something came after sequence number `since`.
+    pub(crate) async fn gains_after(&self, since: u64) {
+        let seq = || self.gains.read().unwrap_or_else(PoisonError::into_inner).seq();
+        self.wait_until(|| seq() > since).await;
+    }
+
+    async fn wait_until(&self, come: impl Fn() -> bool) {
+        loop {
+            let mut told = std::pin::pin!(self.news.notified());
+            // From here on nothing is missed.
+            told.as_mut().enable();
+            if come() {
+                return;
+            }
+            told.await;
         }
     }
 

@@ -5,8 +5,10 @@
 
 mod auditor;
 mod http;
+mod lines;
 mod network;
 mod plan;
+mod proofs;
 mod properties;
 mod record;
 mod world;

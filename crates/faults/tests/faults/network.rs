@@ -4,13 +4,14 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use net::{BoxFuture, Datagrams, Incoming, Network, Pipe};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use crate::record::{HostId, Record};
+use crate::lines::{Line, Lines};
+use crate::record::{HostId, Move, Record};
 
 /// What a host does to the bodies it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub(crate) struct Wire {
     pub(crate) host: HostId,
     pub(crate) record: Record,
     pub(crate) manners: Manners,
+    pub(crate) lines: Lines,
 }
 
 impl Network for Wire {
@@ -48,8 +50,10 @@ impl Network for Wire {
         _source: Option<IpAddr>,
     ) -> BoxFuture<'_, io::Result<Box<dyn Pipe>>> {
         Box::pin(async move {
-            let stream = TcpStream::connect(address).await?;
-            Ok(Box::new(Asking { stream, wire: self.clone(), to: address.ip(), in_body: false })
+            self.lines.stall_at_the_end().await;
+            self.record.moves(self.host, Move::Connects, Some(address.ip()));
+            let line = self.lines.open(TcpStream::connect(address).await?);
+            Ok(Box::new(Asking { line, wire: self.clone(), to: address.ip(), in_body: false })
                 as Box<dyn Pipe>)
         })
     }
@@ -74,7 +78,8 @@ impl Incoming for Ear {
     fn accept(&self) -> BoxFuture<'_, io::Result<(Box<dyn Pipe>, SocketAddr)>> {
         Box::pin(async {
             let (stream, from) = self.listener.accept().await?;
-            let pipe = Answering { stream, wire: self.wire.clone(), to: from.ip() };
+            let line = self.wire.lines.open(stream);
+            let pipe = Answering { line, wire: self.wire.clone(), to: from.ip() };
             Ok((Box::new(pipe) as Box<dyn Pipe>, from))
         })
     }
@@ -102,7 +107,7 @@ impl Datagrams for Udp {
 
 /// The asking end of a connection.
 struct Asking {
-    stream: TcpStream,
+    line: Line,
     wire: Wire,
     to: IpAddr,
     /// The list of chunks of the request before follows.
@@ -132,7 +137,7 @@ fn hashes(bytes: &[u8]) -> impl Iterator<Item = String> + '_ {
 
 /// The answering end.
 struct Answering {
-    stream: TcpStream,
+    line: Line,
     wire: Wire,
     to: IpAddr,
 }
@@ -161,23 +166,24 @@ impl AsyncRead for Asking {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        Pin::new(&mut self.line).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Asking {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        let written = ready!(Pin::new(&mut self.line).poll_write(cx, buf))?;
+        self.wire.record.moves(self.wire.host, Move::Asks(written), Some(self.to));
         self.note(&buf[..written]);
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.line).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.line).poll_shutdown(cx)
     }
 }
 
@@ -187,21 +193,23 @@ impl AsyncRead for Answering {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        Pin::new(&mut self.line).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Answering {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let changed = self.changed(buf);
-        Pin::new(&mut self.stream).poll_write(cx, changed.as_deref().unwrap_or(buf))
+        let written = ready!(Pin::new(&mut self.line).poll_write(cx, changed.as_deref().unwrap_or(buf)))?;
+        self.wire.record.moves(self.wire.host, Move::Answers(written), Some(self.to));
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.line).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.line).poll_shutdown(cx)
     }
 }

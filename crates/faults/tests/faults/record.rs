@@ -22,6 +22,18 @@ pub(crate) struct Asked {
     pub(crate) hash: String,
 }
 
+/// What a host does on the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    Connects,
+    /// So many bytes of a request.
+    Asks(usize),
+    /// So many bytes of an answer.
+    Answers(usize),
+    /// The connection that it opened or accepted as its so-manieth.
+    Closes(u64),
+}
+
 /// All of it. The same seed makes the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
@@ -38,6 +50,8 @@ pub(crate) struct Facts {
     pub(crate) listed: Vec<(Duration, BTreeSet<String>)>,
     /// What must never happen, as it happened.
     pub(crate) violations: Vec<String>,
+    /// Everything that the hosts did on the network, with the other end's address where there is one.
+    pub(crate) trace: Vec<(Duration, HostId, Move, Option<IpAddr>)>,
     /// How many claims were tried.
     pub(crate) claims_tried: usize,
 }
@@ -78,6 +92,10 @@ impl Record {
     pub(crate) fn asked(&self, host: HostId, to: IpAddr, hash: String) {
         let life = self.life(host);
         self.with(|facts| facts.asked.push(Asked { at: now(), host, life, to, hash }));
+    }
+
+    pub(crate) fn moves(&self, host: HostId, does: Move, other: Option<IpAddr>) {
+        self.with(|facts| facts.trace.push((now(), host, does, other)));
     }
 
     pub(crate) fn lied(&self, to: IpAddr) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use net::Net;
@@ -20,6 +20,7 @@ use tracker::{Tracker, TrackerConfig};
 use turmoil::Sim;
 
 use crate::auditor::{Auditor, at};
+use crate::lines::Lines;
 use crate::network::{Manners, Wire};
 use crate::plan::{Fault, PATIENCE, Plan, Role, TRACKER};
 use crate::record::{Facts, HostId, Record, now};
@@ -54,6 +55,8 @@ struct Stage {
     torrent: Arc<Torrent>,
     folder: Arc<TempDir>,
     addresses: Arc<BTreeMap<HostId, IpAddr>>,
+    /// Of the present process of each host.
+    lines: Arc<Mutex<BTreeMap<HostId, Lines>>>,
 }
 
 /// What came of a run.
@@ -95,10 +98,7 @@ pub(crate) fn run(plan: &Plan, sabotage: Sabotage) -> Outcome {
             stage.befall(&mut sim, *fault, sabotage);
             next = faults.next();
         }
-        if let Err(error) = sim.step() {
-            stage.record.violation(format!("a host failed: {error}"));
-            break;
-        }
+        stage.step(&mut sim);
         let complete = stage.record.with(|facts| facts.complete.len()) == plan.leechers().count();
         if complete && sim.elapsed() >= enough {
             break;
@@ -141,6 +141,7 @@ impl Stage {
             record: Record::default(),
             folder: Arc::new(folder),
             torrent,
+            lines: Arc::default(),
         }
     }
 
@@ -169,20 +170,29 @@ impl Stage {
             Role::Seed(manners) => manners,
             Role::Tracker | Role::Leecher => Manners::Honest,
         };
-        let net = Net::other(Wire { host, record: self.record.clone(), manners });
+        let lines = Lines::new(host, self.record.clone());
+        self.lines.lock().unwrap().insert(host, lines.clone());
+        let net = Net::other(Wire { host, record: self.record.clone(), manners, lines: lines.clone() });
         // No two processes have the same, and the second life of one is another process.
         let seed = self.plan.seed.wrapping_mul(1_000_003) ^ (host.0 * 1_000 + life) as u64;
-        match self.plan.hosts[host.0] {
-            Role::Tracker => track(net, seed).await,
-            Role::Seed(manners) => {
-                let limit_up = (manners == Manners::Honest).then_some(self.plan.limit_up);
-                self.share(host, net, seed, limit_up).await
+        let process = async {
+            match self.plan.hosts[host.0] {
+                Role::Tracker => track(net, seed).await,
+                Role::Seed(manners) => {
+                    let limit_up = (manners == Manners::Honest).then_some(self.plan.limit_up);
+                    self.share(host, net, seed, limit_up).await
+                }
+                Role::Leecher => self.share(host, net, seed, None).await,
             }
-            Role::Leecher => self.share(host, net, seed, None).await,
+        };
+        tokio::select! {
+            biased;
+            () = lines.close() => std::future::pending().await,
+            ended = process => ended,
         }
     }
 
-    async fn share(self, host: HostId, net: Net, seed: u64, limit_up: Option<u64>) -> Ended {
+    async fn share(&self, host: HostId, net: Net, seed: u64, limit_up: Option<u64>) -> Ended {
         let config = Config {
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             port: PORT,
@@ -229,6 +239,8 @@ impl Stage {
                 sim.set_link_latency(address(one), address(other), latency);
             }
             Fault::Crash(host) => {
+                self.lines.lock().unwrap()[&host].end();
+                self.step(sim);
                 sim.crash(address(host));
                 self.look_at_disk(host, sabotage);
             }
@@ -241,6 +253,12 @@ impl Stage {
                 self.others(sim, host).for_each(|other| sim.repair(address(host), other));
                 sim.bounce(address(host));
             }
+        }
+    }
+
+    fn step(&self, sim: &mut Sim<'_>) {
+        if let Err(error) = sim.step() {
+            self.record.violation(format!("a host failed: {error}"));
         }
     }
 

@@ -56,10 +56,9 @@ impl InDht {
             // Thousands of keys a swarm are nothing to ask of strangers.
             return;
         }
-        let mut news = self.holding.news();
         let mut told = ChunkSet::empty(torrent.chunk_count());
         while (told.count() as usize) < Config::default().announcements_most {
-            let held = self.holding.held().0;
+            let (held, seq) = self.holding.held();
             let mut new: Vec<ChunkIndex> = held.difference(&told).collect();
             self.context.chance.with(|rng| new.shuffle(rng));
             new.truncate(Config::default().announcements_most - told.count() as usize);
@@ -67,9 +66,10 @@ impl InDht {
                 told.insert(chunk);
                 self.dht.announce(Key::of_hash(&torrent.chunk_hash(chunk)), port, Urgency::Chunk).await;
             }
-            if told.is_full() || news.changed().await.is_err() {
+            if told.is_full() {
                 return;
             }
+            self.holding.gains_after(seq).await;
             tokio::time::sleep(GATHER).await;
         }
     }

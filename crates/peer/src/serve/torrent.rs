@@ -66,14 +66,12 @@ fn bitmap(holding: &Holding) -> Response<Body> {
 
 async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> Response<Body> {
     let wait = Duration::from_secs(wait_s.min(MAX_WAIT_S));
-    let mut news = holding.news();
     let known = holding.gains_since(since).is_some();
     if known && !wait.is_zero() && !holding.is_complete() {
-        let gained = async { news.wait_for(|seq| *seq > since).await.is_ok() };
         tokio::select! {
             biased;
-            gained = gained => {
-                if gained && !holding.is_complete() {
+            () = holding.gains_after(since) => {
+                if !holding.is_complete() {
                     tokio::time::sleep(BATCH).await;
                 }
             }
