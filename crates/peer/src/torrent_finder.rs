@@ -26,8 +26,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 const ASKED_AT_ONCE: usize = 4;
 /// Peers that are asked in all: strangers may name any number, and whoever is named gets a request.
 const ASKED_MOST: usize = 64;
-/// How long peers are looked for. A node that was just started needs a second or two to be known.
-const LOOK: Duration = Duration::from_secs(30);
+/// How long peers are looked for: a node that was just started needs a second or two to be known, and who provides the
+/// torrent some more to announce it to a node that is new.
+const LOOK: Duration = Duration::from_secs(15);
 /// Pause between two look-ups.
 const AGAIN: Duration = Duration::from_secs(2);
 

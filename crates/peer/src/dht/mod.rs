@@ -7,6 +7,8 @@
 mod driver;
 mod saved;
 pub(crate) mod swarm;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tracker;
 mod ways_in;
 
