@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use protocol::api::HT_ELSEWHERE;
 use protocol::api::peer::chunk_path;
 use protocol::{ChunkIndex, VerifiedChunk};
 use store::{Buffer, StoreError};
@@ -150,7 +151,7 @@ impl Fetcher {
             StatusCode::OK => Ok(response),
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(Failure::Missing),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                Err(Failure::Busy { retry_after: retry_after(response.headers()) })
+                Err(turned_away(response.headers()))
             }
             // Redirects, too, are not followed (threat A7).
             _ => Err(Failure::Transport),
@@ -273,6 +274,15 @@ fn was_cached(headers: &HeaderMap) -> bool {
         value.is_some_and(|value| value.to_ascii_lowercase().contains("hit"))
     };
     headers.contains_key("age") || says_hit("x-cache") || says_hit("x-cache-status")
+}
+
+/// Refused altogether, or for this chunk only.
+fn turned_away(headers: &HeaderMap) -> Failure {
+    let millis = headers.get(HT_ELSEWHERE).and_then(|millis| millis.to_str().ok()?.parse().ok());
+    match millis {
+        Some(millis) => Failure::Elsewhere { retry_after: Duration::from_millis(millis) },
+        None => Failure::Busy { retry_after: retry_after(headers) },
+    }
 }
 
 /// `Retry-After` in seconds.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use swarm::{Answer, Requester, Ticket, Upload, UploadConfig};
+use swarm::{Answer, Content, Requester, Ticket, Upload, UploadConfig};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -18,13 +18,15 @@ pub(crate) struct Gate {
 struct State {
     upload: Upload,
     /// Who waits, to be woken when granted. Bounded by the queue's own limits.
-    waiting: HashMap<Ticket, oneshot::Sender<()>>,
+    waiting: HashMap<Ticket, oneshot::Sender<Result<(), Refused>>>,
 }
 
 /// No slot and no place in the queue.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     pub(crate) retry_after: Duration,
+    /// Not this requester is refused but this content: others will have it soon.
+    pub(crate) elsewhere: bool,
 }
 
 impl Gate {
@@ -35,11 +37,22 @@ impl Gate {
 
     /// Waits for a slot to send `bytes` bytes. Dropping the future leaves the queue.
     pub(crate) async fn enter(self: &Arc<Self>, requester: Requester, bytes: u32) -> Result<Slot, Refused> {
+        self.enter_for(requester, None, bytes).await
+    }
+
+    /// Likewise for a content that the requester could get from others as well.
+    pub(crate) async fn enter_for(
+        self: &Arc<Self>,
+        requester: Requester,
+        content: Option<Content>,
+        bytes: u32,
+    ) -> Result<Slot, Refused> {
         let (slot, turn) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            match state.upload.ask(self.clock.now(), requester, bytes) {
+            match state.upload.ask_for(self.clock.now(), requester, content, bytes) {
                 Answer::Grant(ticket) => return Ok(Slot { gate: self.clone(), ticket }),
-                Answer::Refuse { retry_after } => return Err(Refused { retry_after }),
+                Answer::Refuse { retry_after } => return Err(Refused { retry_after, elsewhere: false }),
+                Answer::Elsewhere { retry_after } => return Err(Refused { retry_after, elsewhere: true }),
                 Answer::Wait(ticket) => {
                     let (wake, turn) = oneshot::channel();
                     state.waiting.insert(ticket, wake);
@@ -47,9 +60,8 @@ impl Gate {
                 }
             }
         };
-        // The sender lives in `waiting` until it is used, so this ends with a grant.
-        let _ = turn.await;
-        Ok(slot)
+        // The sender lives in `waiting` until it is used, so this ends with a grant or a refusal.
+        turn.await.unwrap_or(Ok(())).map(|()| slot)
     }
 
     /// How many requests wait.
@@ -72,7 +84,13 @@ impl Drop for Slot {
         for granted in state.upload.done(now, self.ticket) {
             if let Some(wake) = state.waiting.remove(&granted) {
                 // A receiver that is gone gives the slot back through its own `Slot`.
-                let _ = wake.send(());
+                let _ = wake.send(Ok(()));
+            }
+        }
+        let refused = Refused { retry_after: state.upload.elsewhere(), elsewhere: true };
+        for ticket in state.upload.turned_away() {
+            if let Some(wake) = state.waiting.remove(&ticket) {
+                let _ = wake.send(Err(refused));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! the seed sent in copies of the file, control bytes per payload, refusals, and what the run itself cost.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
-#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures for people")]
 
 use std::time::{Duration, Instant};
 
@@ -52,9 +52,14 @@ fn case(name: &str) -> Option<Experiment> {
 fn main() {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     let mut seeds = 1;
-    names.retain(|name| match name.strip_prefix("seeds=") {
-        Some(count) => {
+    let mut knobs = Vec::new();
+    names.retain(|name| match name.split_once('=') {
+        Some(("seeds", count)) => {
             seeds = count.parse().unwrap_or(1);
+            false
+        }
+        Some((knob, value)) => {
+            knobs.push((knob.to_owned(), value.parse::<u64>().unwrap_or_default()));
             false
         }
         None => true,
@@ -70,8 +75,93 @@ fn main() {
                 break;
             };
             experiment.seed = seed;
+            for (knob, value) in &knobs {
+                turn(&mut experiment, knob, *value);
+            }
             measure(&name, &experiment);
+            if knobs.iter().any(|(knob, _)| knob == "curve") {
+                curve(&experiment);
+            }
         }
+    }
+}
+
+/// Sets one thing of an experiment, so that it can be tried without building anew.
+fn turn(experiment: &mut Experiment, knob: &str, value: u64) {
+    let small = u32::try_from(value).unwrap_or(u32::MAX);
+    let millis = Duration::from_millis(value);
+    let Experiment { brains, network, .. } = experiment;
+    match knob {
+        "chunk" => {
+            experiment.chunk_bytes = small << 10;
+            brains.download.chunk_bytes = small << 10;
+        }
+        "slots" => {
+            for upload in [&mut brains.upload, &mut brains.seed_upload] {
+                upload.slots = value as usize;
+                upload.slots_per_requester = upload.slots_per_requester.min(upload.slots);
+            }
+        }
+        "mostslots" => {
+            brains.upload.slots_most = value as usize;
+            brains.seed_upload.slots_most = value as usize;
+        }
+        "seedslots" => brains.seed_upload.slots = value as usize,
+        "per" => {
+            brains.upload.slots_per_requester = value as usize;
+            brains.seed_upload.slots_per_requester = value as usize;
+        }
+        "queue" => {
+            brains.upload.queue = value as usize;
+            brains.seed_upload.queue = value as usize;
+        }
+        "depth" => brains.download.depth_least = small,
+        "inflight" => brains.download.in_flight_bytes = value << 10,
+        "window" => brains.download.window_first = value << 10,
+        "horizon" => brains.download.horizon = millis,
+        "wanted" => brains.download.neighbours_wanted = value as usize,
+        "elsewhere" => {
+            brains.upload.elsewhere = millis;
+            brains.seed_upload.elsewhere = millis;
+        }
+        "memory" => {
+            brains.upload.sent_memory = millis;
+            brains.seed_upload.sent_memory = millis;
+        }
+        "mostavoided" => brains.download.avoided_most = value as usize,
+        "sample" => experiment.sample = millis,
+        "fresh" => {
+            brains.upload.fresh_enough = value as usize;
+            brains.seed_upload.fresh_enough = value as usize;
+        }
+        "seedfresh" => brains.seed_upload.fresh_enough = value as usize,
+        "batch" => network.batch = millis,
+        "control" => network.control_costs = value > 0,
+        "headers" => network.headers_ppm = value,
+        "cwnd" => network.first_window = value << 10,
+        _ => {}
+    }
+}
+
+fn curve(experiment: &Experiment) {
+    let outcome = run(experiment);
+    let mut before = 0;
+    let times: Vec<String> =
+        outcome.times().iter().rev().take(20).map(|time| format!("{:.2}", time.as_secs_f64())).collect();
+    println!("the last: {}", times.join(" "));
+    println!("    at  complete   Mbit/s  seed MiB  sending bodies waiting");
+    for sample in &outcome.samples {
+        println!(
+            "{:>6.1} {:>9} {:>8.1} {:>9.1} {:>8} {:>6} {:>7}",
+            sample.at.since(protocol::Time::ZERO).as_secs_f64(),
+            sample.complete,
+            (sample.sent - before) as f64 / 125_000.0 / experiment.sample.as_secs_f64(),
+            sample.seeds_sent as f64 / 1_048_576.0,
+            sample.sending,
+            sample.bodies,
+            sample.waiting,
+        );
+        before = sample.sent;
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Experiment {
     pub brains: Brains,
     /// The run ends after this much virtual time, finished or not.
     pub limit: Duration,
+    /// And when for this long nobody came and no chunk was stored: what is missing then is held by nobody.
+    pub patience: Duration,
+    /// How often the state of the swarm is noted.
+    pub sample: Duration,
     /// How much is asserted.
     pub checks: Checks,
 }
@@ -38,6 +42,8 @@ impl Experiment {
             faults: Faults::default(),
             brains: Brains::shipped(chunk_bytes),
             limit: Duration::from_secs(24 * 3600),
+            patience: Duration::from_secs(600),
+            sample: Duration::from_secs(1),
             checks: Checks::Changes,
         }
     }
@@ -163,6 +169,8 @@ pub struct Network {
     pub first_window: u64,
     /// The queue before a full downlink holds the bytes of this time; a sender that meets a longer one waits.
     pub queue: Duration,
+    /// Gains are told together: this long after the first that somebody waits for.
+    pub batch: Duration,
     /// From a body that is whole to a chunk that is stored: hash and write.
     pub store: Duration,
     /// Whether control traffic (requests, gains, announces, torrent.json) takes room on the links. It is counted in
@@ -177,6 +185,7 @@ impl Default for Network {
             window: 4 << 20,
             first_window: 14_480,
             queue: Duration::from_millis(25),
+            batch: Duration::from_millis(50),
             store: Duration::from_millis(2),
             control_costs: true,
         }

@@ -29,6 +29,6 @@ mod world;
 pub use experiment::{
     Arrival, Brains, Checks, Conduct, Experiment, Faults, Group, Link, Network, Role, SeedDeath, Vanishing,
 };
-pub use outcome::{Control, Outcome, PeerOutcome};
+pub use outcome::{Control, Outcome, PeerOutcome, Sample};
 pub use stories::story;
 pub use world::run;

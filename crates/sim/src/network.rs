@@ -47,6 +47,21 @@ pub(crate) struct Flow {
     pub(crate) window: u64,
 }
 
+impl Flow {
+    /// How long its connection needs for a slice, were there room for all of it: a window a round trip, which doubles
+    /// with each up to `most` (slow start).
+    pub(crate) fn pace(&mut self, slice: u32, round_trip: Duration, most: u64) -> Duration {
+        let (mut left, mut nanos) = (u64::from(slice), 0);
+        while left > 0 {
+            let part = if self.window < most { left.min(self.window) } else { left };
+            nanos += round_trip.as_nanos() * u128::from(part) / u128::from(self.window.max(1));
+            left -= part;
+            self.window = (self.window + part).min(most).max(1);
+        }
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
 /// The sending side of a link.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uplink {

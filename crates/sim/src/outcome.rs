@@ -13,6 +13,8 @@ pub struct Outcome {
     pub peers: Vec<PeerOutcome>,
     /// Bytes of the file.
     pub file_bytes: u64,
+    /// How it went on, a sample every [`crate::Experiment::sample`].
+    pub samples: Vec<Sample>,
     /// Payload bytes that were sent to somebody who had no use for them any more, or who did not believe them.
     pub wasted: u64,
     /// Requests that were refused (429).
@@ -23,6 +25,25 @@ pub struct Outcome {
     pub events: u64,
     /// A hash of all events in order.
     pub trace: u64,
+}
+
+/// The state of the swarm at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// When.
+    pub at: Time,
+    /// Leechers that are complete.
+    pub complete: u32,
+    /// Payload bytes sent so far, the seeds' included.
+    pub sent: u64,
+    /// Payload bytes the seeds sent so far.
+    pub seeds_sent: u64,
+    /// Uplinks of leechers that send.
+    pub sending: u32,
+    /// Bodies on their way, requests that wait for a slot.
+    pub bodies: u32,
+    /// Requests that wait for a slot.
+    pub waiting: u32,
 }
 
 /// One peer's part.

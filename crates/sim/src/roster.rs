@@ -35,8 +35,25 @@ pub(crate) struct Member {
     /// Requests under way, and the connections that were needed for the most of them at a time.
     pub(crate) flying: u32,
     pub(crate) connections: u32,
+    /// Bytes a round trip that a connection to it was good for, and when.
+    window: (u64, Time),
+}
+
+/// A connection that is idle for this long halves its window (RFC 2861: with every retransmission timeout).
+const IDLE: Duration = Duration::from_millis(250);
+
+impl Member {
     /// Bytes a round trip that a connection to it is good for by now.
-    pub(crate) window: u64,
+    pub(crate) fn window_at(&self, now: Time, first: u64) -> u64 {
+        let (window, at) = self.window;
+        let halvings = now.since(at).as_nanos() / IDLE.as_nanos();
+        window.checked_shr(u32::try_from(halvings).unwrap_or(u32::MAX)).unwrap_or(0).max(first)
+    }
+
+    /// A connection to it has grown to this window.
+    pub(crate) fn keep_window(&mut self, now: Time, window: u64) {
+        self.window = (window.max(self.window_at(now, 0)), now);
+    }
 }
 
 /// How far what a neighbour gained is read.
@@ -99,13 +116,7 @@ impl Roster {
     }
 
     /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
-    pub(crate) fn sighted(
-        &mut self,
-        now: Time,
-        node: NodeId,
-        held: Option<ChunkSet>,
-        window: u64,
-    ) -> Sighted {
+    pub(crate) fn sighted(&mut self, now: Time, node: NodeId, held: Option<ChunkSet>) -> Sighted {
         let mut sighted = Sighted::default();
         if self.banned.contains(&node) {
             return sighted;
@@ -119,7 +130,7 @@ impl Roster {
                     self.lost(now, useless);
                     sighted.lost = Some(useless);
                 }
-                let key = self.take_in(node, window);
+                let key = self.take_in(node);
                 sighted.taken_in = Some(key);
                 key
             }
@@ -193,7 +204,7 @@ impl Roster {
         Some(key)
     }
 
-    fn take_in(&mut self, node: NodeId, window: u64) -> PeerKey {
+    fn take_in(&mut self, node: NodeId) -> PeerKey {
         self.keys += 1;
         let key = PeerKey::new(self.keys);
         self.members.push(Member {
@@ -205,7 +216,7 @@ impl Roster {
             something: false,
             flying: 0,
             connections: 0,
-            window,
+            window: (0, Time::ZERO),
         });
         key
     }

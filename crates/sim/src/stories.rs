@@ -23,7 +23,7 @@ pub fn story(number: u64) -> Experiment {
     }
     experiment.seed = number;
     experiment.checks = Checks::Everything;
-    experiment.limit = Duration::from_secs(20_000);
+    experiment.patience = Duration::from_secs(200);
     experiment.network = Network { headers_ppm: rng.random_range(0..50_000), ..Network::default() };
     experiment.faults = faults(&mut rng);
     experiment

@@ -1,6 +1,8 @@
 //! A thousand small stories: whatever comes, dies, lies and refuses, the invariants hold after every event, and whoever
 //! stays becomes complete as long as the living hold everything.
 
+#![expect(clippy::print_stderr, reason = "a failure says how to see it again")]
+
 use std::env;
 
 use sim::{Conduct, Experiment, Outcome, Role, run, story};
@@ -47,9 +49,9 @@ fn check(experiment: &Experiment, outcome: &Outcome) {
             "somebody has everything, and some do not finish: {experiment:#?}"
         );
     }
-    let taken: u64 = outcome.peers.iter().map(|peer| peer.received).sum();
-    let given: u64 = outcome.peers.iter().map(|peer| peer.sent).sum();
-    assert_eq!(taken, given, "what is sent is received");
+    let received: u64 = outcome.peers.iter().map(|peer| peer.received).sum();
+    let sent: u64 = outcome.peers.iter().map(|peer| peer.sent).sum();
+    assert_eq!(received, sent, "what is sent is received");
 }
 
 #[test]

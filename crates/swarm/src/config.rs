@@ -77,6 +77,9 @@ pub struct Config {
     pub backoff_first: Duration,
     /// The longest such pause.
     pub backoff_last: Duration,
+    /// So many chunks of a neighbour are left to others at a time because it turned us away; past that it is left alone
+    /// altogether: nobody is asked chunk after chunk in vain.
+    pub avoided_most: usize,
     /// A busy neighbour is left alone at least this long, whatever it says: no hot loop.
     pub busy_least: Duration,
     /// And at most this long: nobody can send us away for a day.
@@ -130,6 +133,7 @@ impl Default for Config {
             busies_a_failure: 16,
             backoff_first: Duration::from_secs(1),
             backoff_last: Duration::from_secs(30),
+            avoided_most: 16,
             busy_least: Duration::from_millis(100),
             busy_most: Duration::from_secs(30),
             wishes_most: 8,
@@ -140,10 +144,14 @@ impl Default for Config {
 /// The limits of an [`Upload`](crate::Upload).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadConfig {
-    /// Bodies sent at a time. Few, so that a chunk is finished, and can be passed on, before the next is begun: eight
+    /// Bodies sent at a time, at least. Few, so that a chunk is finished, and can be passed on, before the next is begun: eight
     /// were measured to send half the copies of "unlimited".
     pub slots: usize,
-    /// Of these, one requester gets at most so many, even when nobody else asks: a newcomer finds a free one.
+    /// Where more are needed to fill the uplink, at most so many …
+    pub slots_most: usize,
+    /// … and at most so many bytes of bodies: they are in memory.
+    pub slots_bytes: u64,
+    /// Of the slots, one requester gets at most so many, even when nobody else asks: a newcomer finds a free one.
     pub slots_per_requester: usize,
     /// Requests held waiting. A held request is cheaper than a bounced one, but must be served before its asker loses
     /// patience.
@@ -160,6 +168,14 @@ pub struct UploadConfig {
     pub requesters: usize,
     /// The least that a request is charged, in bytes: a slot costs something even for a tiny range.
     pub charge_least: u32,
+    /// How long it counts that a content was sent. By then whoever got it has passed it on, or will not.
+    pub sent_memory: Duration,
+    /// Contents remembered as sent; the one sent longest ago is forgotten first.
+    pub contents: usize,
+    /// While so many requests wait for what was not sent lately, those for what was are turned away.
+    pub fresh_enough: usize,
+    /// When a requester that is turned away may ask for the same again.
+    pub elsewhere: Duration,
     /// The shortest wait that a refusal asks for.
     pub retry_least: Duration,
     /// And the longest.
@@ -170,6 +186,8 @@ impl Default for UploadConfig {
     fn default() -> Self {
         UploadConfig {
             slots: 8,
+            slots_most: 64,
+            slots_bytes: 32 << 20,
             slots_per_requester: 6,
             queue: 256,
             queue_per_requester: 64,
@@ -177,6 +195,10 @@ impl Default for UploadConfig {
             half_life: Duration::from_secs(10),
             requesters: 1024,
             charge_least: 16 << 10,
+            sent_memory: Duration::from_secs(10),
+            contents: 16_384,
+            fresh_enough: 4,
+            elsewhere: Duration::from_secs(1),
             retry_least: Duration::from_millis(250),
             retry_most: Duration::from_secs(10),
         }

@@ -35,6 +35,8 @@ pub struct Download {
     finder: Finder,
     /// When pauses of neighbours end. An entry may be stale: a pause can be prolonged.
     blocked: BTreeSet<(Time, PeerKey)>,
+    /// When neighbours may be asked again for what they turned us away with.
+    avoided: BTreeSet<(Time, PeerKey)>,
     /// When the fetches in flight are to be looked at.
     look_at: Option<Time>,
     /// The disk takes nothing: no fetch starts.
@@ -84,6 +86,7 @@ impl Download {
             picker: Picker::new(config.order, config.wishes_most, seed),
             finder: Finder::new(&config),
             blocked: BTreeSet::new(),
+            avoided: BTreeSet::new(),
             look_at: None,
             disk_fails: false,
             fastest: 0,

@@ -97,6 +97,11 @@ pub enum Failure {
         /// How long it wants to be left alone.
         retry_after: Duration,
     },
+    /// The neighbour just sent that chunk to somebody else, and has new ones to send: it is left to others for a while.
+    Elsewhere {
+        /// When it may be asked for that chunk again.
+        retry_after: Duration,
+    },
     /// Connection, HTTP or time-out trouble.
     Transport,
     /// The body failed its hash.

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::ChunkIndex;
+use protocol::{ChunkIndex, Time};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -30,13 +30,31 @@ impl Holding {
             Holding::Some(set) => set.contains(chunk),
         }
     }
+}
 
-    /// The lowest chunk of `set` from `from` on that it holds.
+/// What a neighbour may be asked for: what it holds, and is not to be left to others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    pub(crate) holding: &'a Holding,
+    pub(crate) avoided: &'a [(u32, Time)],
+}
+
+impl Offer<'_> {
+    pub(crate) fn holds(&self, chunk: u32) -> bool {
+        self.holding.holds(chunk) && !self.avoids(chunk)
+    }
+
+    fn avoids(&self, chunk: u32) -> bool {
+        self.avoided.iter().any(|&(other, _)| other == chunk)
+    }
+
+    /// The lowest chunk of `set` from `from` on that it offers.
     fn next_in(&self, set: &IndexSet, from: u32) -> Option<u32> {
-        match self {
+        let next = |from| match self.holding {
             Holding::All => set.next(from),
             Holding::Some(held) => held.next_common(set, from),
-        }
+        };
+        std::iter::successors(next(from), |&chunk| next(chunk + 1)).find(|&chunk| !self.avoids(chunk))
     }
 }
 
@@ -85,25 +103,25 @@ impl Picker {
         if bound == 0 { 0 } else { self.rng.random_range(0..bound) }
     }
 
-    /// The chunk of `missing` to ask a neighbour for that holds `holding`. It should leave a chunk to others when
+    /// The chunk of `missing` to ask a neighbour for that offers `offer`. It should leave a chunk to others when
     /// `leave` says so, but takes one of those rather than none.
     pub(crate) fn pick(
         &mut self,
         missing: &IndexSet,
         availability: &Availability,
-        holding: &Holding,
+        offer: &Offer<'_>,
         leave: Option<&dyn Fn(u32) -> bool>,
     ) -> Option<ChunkIndex> {
         let most = if leave.is_some() { Self::CHOICES } else { 1 };
         let may = |chunk: &u32| !leave.is_some_and(|leave| leave(*chunk));
-        let wished = self.wished(missing, holding, most).into_iter().find(&may);
+        let wished = self.wished(missing, offer, most).into_iter().find(&may);
         let choice = wished.or_else(|| {
             let choices = match self.order {
-                Order::RarestFirst => self.rarest(missing, availability, holding, most),
-                Order::Sequential => in_order(missing, holding, 0, u32::MAX, most),
+                Order::RarestFirst => self.rarest(missing, availability, offer, most),
+                Order::Sequential => in_order(missing, offer, 0, u32::MAX, most),
             };
             let left_in_vain = || match self.order {
-                Order::RarestFirst => self.commonest(availability, holding),
+                Order::RarestFirst => self.commonest(availability, offer),
                 Order::Sequential => None,
             };
             choices.iter().copied().find(&may).or_else(left_in_vain).or_else(|| choices.last().copied())
@@ -111,10 +129,10 @@ impl Picker {
         choice.map(ChunkIndex::new)
     }
 
-    fn wished(&self, missing: &IndexSet, holding: &Holding, most: usize) -> Vec<u32> {
+    fn wished(&self, missing: &IndexSet, offer: &Offer<'_>, most: usize) -> Vec<u32> {
         let mut choices = Vec::new();
         for &(first, last) in &self.wishes {
-            choices.append(&mut in_order(missing, holding, first, last, most));
+            choices.append(&mut in_order(missing, offer, first, last, most));
             if choices.len() >= most {
                 break;
             }
@@ -127,28 +145,25 @@ impl Picker {
         &mut self,
         missing: &IndexSet,
         availability: &Availability,
-        holding: &Holding,
+        offer: &Offer<'_>,
         most: usize,
     ) -> Vec<u32> {
-        let walked = self.walk(availability, holding, most);
-        match holding {
-            Holding::Some(held) if walked.is_empty() => self.sample(missing, held, availability, most),
-            _ => walked,
-        }
+        let walked = self.walk(availability, offer, most);
+        if walked.is_empty() { self.sample(missing, offer, availability, most) } else { walked }
     }
 
     /// The first chunks in the order of rarity that are held; equals are taken from a random place on.
-    fn walk(&mut self, availability: &Availability, holding: &Holding, most: usize) -> Vec<u32> {
+    fn walk(&mut self, availability: &Availability, offer: &Offer<'_>, most: usize) -> Vec<u32> {
         let mut found = Vec::new();
         let mut steps = 0;
         // What a partial neighbour holds is held by at least one.
-        let first = usize::from(matches!(holding, Holding::Some(_)));
+        let first = usize::from(matches!(offer.holding, Holding::Some(_)));
         for bucket in
             (first..).map_while(|count| availability.bucket(count)).filter(|bucket| !bucket.is_empty())
         {
             let (before, after) = bucket.split_at(self.rng.random_range(0..bucket.len()));
             for &chunk in after.iter().chain(before) {
-                if holding.holds(chunk) {
+                if offer.holds(chunk) {
                     found.push(chunk);
                 }
                 steps += 1;
@@ -161,17 +176,17 @@ impl Picker {
     }
 
     /// One of the commonest missing chunks that is held: of what faster ones hold too, the least loss.
-    fn commonest(&mut self, availability: &Availability, holding: &Holding) -> Option<u32> {
+    fn commonest(&mut self, availability: &Availability, offer: &Offer<'_>) -> Option<u32> {
         let common = availability.commonest(Self::WALK);
         let (before, after) = common.split_at(self.rng.random_range(0..=common.len()));
-        after.iter().chain(before).copied().find(|&chunk| holding.holds(chunk))
+        after.iter().chain(before).copied().find(|&chunk| offer.holds(chunk))
     }
 
     /// The rarest of some missing chunks that are held, from a random place on.
     fn sample(
         &mut self,
         missing: &IndexSet,
-        held: &IndexSet,
+        offer: &Offer<'_>,
         availability: &Availability,
         most: usize,
     ) -> Vec<u32> {
@@ -181,14 +196,14 @@ impl Picker {
         let mut seen = Vec::with_capacity(Self::SAMPLE);
         let mut from = start;
         while seen.len() < Self::SAMPLE
-            && let Some(chunk) = held.next_common(missing, from)
+            && let Some(chunk) = offer.next_in(missing, from)
         {
             seen.push(chunk);
             from = chunk + 1;
         }
         from = 0;
         while seen.len() < Self::SAMPLE
-            && let Some(chunk) = held.next_common(missing, from).filter(|&chunk| chunk < start)
+            && let Some(chunk) = offer.next_in(missing, from).filter(|&chunk| chunk < start)
         {
             seen.push(chunk);
             from = chunk + 1;
@@ -205,8 +220,8 @@ impl Picker {
 }
 
 /// Up to `most` missing chunks of `first..=last` that are held, lowest first.
-fn in_order(missing: &IndexSet, holding: &Holding, first: u32, last: u32, most: usize) -> Vec<u32> {
-    let next = |from| holding.next_in(missing, from).filter(|&chunk| chunk <= last);
+fn in_order(missing: &IndexSet, offer: &Offer<'_>, first: u32, last: u32, most: usize) -> Vec<u32> {
+    let next = |from| offer.next_in(missing, from).filter(|&chunk| chunk <= last);
     std::iter::successors(next(first), |&chunk| next(chunk + 1)).take(most).collect()
 }
 
@@ -232,11 +247,15 @@ mod tests {
         Holding::Some(set)
     }
 
+    fn all_of(holding: &Holding) -> Offer<'_> {
+        Offer { holding, avoided: &[] }
+    }
+
     #[test]
     fn the_rarest_chunk_that_the_neighbour_holds_comes_first() {
         let (missing, availability) = ten();
         let mut picker = Picker::new(Order::RarestFirst, 8, 1);
-        let mut pick = |holding: &Holding| picker.pick(&missing, &availability, holding, None);
+        let mut pick = |holding: &Holding| picker.pick(&missing, &availability, &all_of(holding), None);
         assert_eq!(pick(&Holding::All), Some(ChunkIndex::new(0)));
         assert_eq!(pick(&held(&[7, 3, 9])), Some(ChunkIndex::new(3)));
         assert_eq!(pick(&held(&[])), None);
@@ -263,7 +282,7 @@ mod tests {
             // Many seeds: the sample begins anywhere, before and after what is held.
             for seed in 0..50 {
                 let mut picker = Picker::new(Order::RarestFirst, 8, seed);
-                let chosen = picker.pick(&missing, &availability, &Holding::Some(set.clone()), None);
+                let chosen = picker.pick(&missing, &availability, &all_of(&Holding::Some(set.clone())), None);
                 assert_eq!(chosen, Some(ChunkIndex::new(rarest)));
             }
         }
@@ -276,7 +295,7 @@ mod tests {
         let missing = IndexSet::full(100);
         let first_choice = |seed| {
             Picker::new(Order::RarestFirst, 8, seed)
-                .pick(&missing, &availability, &Holding::All, None)
+                .pick(&missing, &availability, &all_of(&Holding::All), None)
                 .unwrap()
         };
         let choices: std::collections::BTreeSet<_> = (0..100).map(first_choice).collect();
@@ -292,7 +311,7 @@ mod tests {
             picker.wish(ChunkIndex::new(first), ChunkIndex::new(last));
         }
         let mut order = Vec::new();
-        while let Some(chunk) = picker.pick(&missing, &availability, &held(&[1, 4, 5, 8, 9]), None) {
+        while let Some(chunk) = picker.pick(&missing, &availability, &all_of(&held(&[1, 4, 5, 8, 9])), None) {
             missing.remove(chunk.get());
             order.push(chunk.get());
             if order.len() == 4 {
@@ -313,9 +332,9 @@ mod tests {
         let (missing, availability) = ten();
         let mut picker = Picker::new(Order::RarestFirst, 8, 1);
         let leave_low = |chunk: u32| chunk < 4;
-        let chosen = picker.pick(&missing, &availability, &held(&[2, 3, 6]), Some(&leave_low));
+        let chosen = picker.pick(&missing, &availability, &all_of(&held(&[2, 3, 6])), Some(&leave_low));
         assert_eq!(chosen, Some(ChunkIndex::new(6)));
-        let chosen = picker.pick(&missing, &availability, &held(&[2, 3]), Some(&leave_low));
+        let chosen = picker.pick(&missing, &availability, &all_of(&held(&[2, 3])), Some(&leave_low));
         assert_eq!(chosen, Some(ChunkIndex::new(3)), "the commoner of the two");
     }
 }

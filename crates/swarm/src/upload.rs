@@ -6,13 +6,25 @@
 //!
 //! The queue's last places are for those who have few in it: a requester may have no more waiting than places are
 //! left (the dynamic threshold of Choudhury and Hahne, 1998), so no one can fill it alone.
+//!
+//! What was sent least lately goes before all that: an uplink is worth most while it brings the swarm what nobody else
+//! can. As long as enough requests for new content wait, requests for what was just sent are turned away: whoever got
+//! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
+//! memory ends: what was not passed on is sent again.
+
+mod sent;
+mod slots;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use protocol::Time;
 
+use self::sent::Sent;
+use self::slots::Slots;
 use crate::UploadConfig;
+
+pub use self::sent::Content;
 
 /// Whom requests are counted for, by a number that the shell chose: a peer id, or an address where none is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +65,12 @@ pub enum Answer {
         /// When it is worth asking again.
         retry_after: Duration,
     },
+    /// Refuse this request (429), and not others of the same requester: what it asks for was sent to somebody else just
+    /// now, and others wait for what was not.
+    Elsewhere {
+        /// When it is worth asking for this again.
+        retry_after: Duration,
+    },
 }
 
 /// Decides which requests are served when.
@@ -66,6 +84,10 @@ pub struct Upload {
     waiting: BTreeMap<Ticket, Waiting>,
     waiting_bytes: u64,
     requesters: BTreeMap<Requester, Account>,
+    sent: Sent,
+    slots: Slots,
+    /// Tickets that waited and are turned away, until the shell fetches them.
+    turned_away: Vec<Ticket>,
     /// How often the sums were halved.
     halvings: u64,
     /// How long a body takes, smoothed; what a refusal's wait is estimated from.
@@ -75,12 +97,14 @@ pub struct Upload {
 #[derive(Clone, Copy, Debug)]
 struct Active {
     requester: Requester,
+    bytes: u32,
     since: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     requester: Requester,
+    content: Option<Content>,
     bytes: u32,
 }
 
@@ -108,32 +132,49 @@ impl Upload {
     pub fn new(config: UploadConfig) -> Self {
         Upload {
             service: config.retry_least,
+            slots: Slots::new(&config),
             config,
             next_ticket: 0,
             active: BTreeMap::new(),
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             requesters: BTreeMap::new(),
+            sent: Sent::default(),
+            turned_away: Vec::new(),
             halvings: 0,
         }
     }
 
-    /// `requester` asks for a body of `bytes`.
+    /// `requester` asks for a body of `bytes`, whatever is in it.
     pub fn ask(&mut self, now: Time, requester: Requester, bytes: u32) -> Answer {
+        self.ask_for(now, requester, None, bytes)
+    }
+
+    /// `requester` asks for a body of `bytes` with this content.
+    pub fn ask_for(
+        &mut self,
+        now: Time,
+        requester: Requester,
+        content: Option<Content>,
+        bytes: u32,
+    ) -> Answer {
         self.advance(now);
         let account = self.requesters.get(&requester).copied().unwrap_or_default();
-        let direct = self.active.len() < self.config.slots && self.may_have_slot(&account);
+        let direct = self.active.len() < self.slots.limit() && self.may_have_slot(&account);
         if !direct && !self.may_wait(&account, bytes) {
             return Answer::Refuse { retry_after: self.retry_after() };
+        }
+        if !direct && self.is_stale(content) && self.fresh_waiting() >= self.config.fresh_enough {
+            return Answer::Elsewhere { retry_after: self.config.elsewhere };
         }
         self.make_account(requester);
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         if direct {
-            self.grant(now, ticket, requester, bytes);
+            self.grant(now, ticket, Waiting { requester, content, bytes });
             return Answer::Grant(ticket);
         }
-        self.waiting.insert(ticket, Waiting { requester, bytes });
+        self.waiting.insert(ticket, Waiting { requester, content, bytes });
         self.waiting_bytes += u64::from(bytes);
         if let Some(account) = self.requesters.get_mut(&requester) {
             account.waiting += 1;
@@ -150,20 +191,63 @@ impl Upload {
         }
         if let Some(active) = self.active.remove(&ticket) {
             self.service = (self.service * 7 + now.since(active.since)) / 8;
+            let asked = self.active.len() + self.waiting.len() + 1;
+            self.slots.sent(now, active.bytes, asked, &self.config);
             if let Some(account) = self.requesters.get_mut(&active.requester) {
                 account.active -= 1;
             }
         }
         let mut granted = Vec::new();
-        while self.active.len() < self.config.slots
+        while self.active.len() < self.slots.limit()
             && let Some((ticket, waiting)) = self.least_served()
         {
             self.waiting.remove(&ticket);
             self.stop_waiting(waiting);
-            self.grant(now, ticket, waiting.requester, waiting.bytes);
+            self.grant(now, ticket, waiting);
             granted.push(ticket);
         }
+        if !granted.is_empty() {
+            self.turn_away();
+        }
         granted
+    }
+
+    /// Tickets that waited and are turned away since the last call, to be answered like [`Answer::Elsewhere`]; they are
+    /// forgotten, and saying [`Upload::done`] for them changes nothing.
+    pub fn turned_away(&mut self) -> Vec<Ticket> {
+        std::mem::take(&mut self.turned_away)
+    }
+
+    /// What to tell those that are turned away.
+    pub const fn elsewhere(&self) -> Duration {
+        self.config.elsewhere
+    }
+
+    /// Ends the waiting for what was sent to somebody else meanwhile, while enough new things are waited for.
+    fn turn_away(&mut self) {
+        let waiting = |upload: &Self, stale: bool| -> Vec<Ticket> {
+            let all = upload.waiting.iter();
+            all.filter(|(_, one)| upload.is_stale(one.content) == stale).map(|(&ticket, _)| ticket).collect()
+        };
+        if waiting(self, false).len() < self.config.fresh_enough {
+            return;
+        }
+        for ticket in waiting(self, true) {
+            if let Some(waiting) = self.waiting.remove(&ticket) {
+                self.stop_waiting(waiting);
+                self.turned_away.push(ticket);
+            }
+        }
+    }
+
+    /// Whether this was sent to somebody lately.
+    fn is_stale(&self, content: Option<Content>) -> bool {
+        content.is_some_and(|content| self.sent.times(content) > 0)
+    }
+
+    /// Requests waiting for what was not sent lately.
+    fn fresh_waiting(&self) -> usize {
+        self.waiting.values().filter(|waiting| !self.is_stale(waiting.content)).count()
     }
 
     /// Requests held waiting: the load hint for answers.
@@ -188,24 +272,30 @@ impl Upload {
             && (fits || account.waiting == 0)
     }
 
-    /// The waiting request to be granted next: the oldest of the requester that was served least.
+    /// The waiting request to be granted next: for what was sent least, of the requester that was served least, the
+    /// oldest.
     fn least_served(&self) -> Option<(Ticket, Waiting)> {
         let candidates = self.waiting.iter().filter_map(|(&ticket, &waiting)| {
             let account = self.requesters.get(&waiting.requester)?;
-            self.may_have_slot(account).then(|| (account.served_at(self.halvings), ticket, waiting))
+            let times = waiting.content.map_or(0, |content| self.sent.times(content));
+            self.may_have_slot(account).then(|| (times, account.served_at(self.halvings), ticket, waiting))
         });
-        let (_, ticket, waiting) = candidates.min_by_key(|&(served, ticket, _)| (served, ticket))?;
-        Some((ticket, waiting))
+        let least = candidates.min_by_key(|&(times, served, ticket, _)| (times, served, ticket));
+        least.map(|(_, _, ticket, waiting)| (ticket, waiting))
     }
 
-    fn grant(&mut self, now: Time, ticket: Ticket, requester: Requester, bytes: u32) {
+    fn grant(&mut self, now: Time, ticket: Ticket, request: Waiting) {
+        let Waiting { requester, content, bytes } = request;
         let halvings = self.halvings;
+        if let Some(content) = content {
+            self.sent.note(now, content, self.config.contents);
+        }
         if let Some(account) = self.requesters.get_mut(&requester) {
             account.served = account.served_at(halvings) + u64::from(bytes.max(self.config.charge_least));
             account.halvings = halvings;
             account.active += 1;
         }
-        self.active.insert(ticket, Active { requester, since: now });
+        self.active.insert(ticket, Active { requester, bytes, since: now });
     }
 
     fn stop_waiting(&mut self, waiting: Waiting) {
@@ -217,7 +307,7 @@ impl Upload {
 
     /// When the queue will have moved on, as far as the bodies served lately tell.
     fn retry_after(&self) -> Duration {
-        let ahead = u32::try_from(self.waiting.len() / self.config.slots.max(1) + 1).unwrap_or(u32::MAX);
+        let ahead = u32::try_from(self.waiting.len() / self.active.len().max(1) + 1).unwrap_or(u32::MAX);
         self.service.saturating_mul(ahead).clamp(self.config.retry_least, self.config.retry_most)
     }
 
@@ -225,6 +315,7 @@ impl Upload {
         let half_life = self.config.half_life.as_nanos().max(1);
         let halvings = u64::try_from(u128::from(now.nanos()) / half_life).unwrap_or(u64::MAX);
         self.halvings = self.halvings.max(halvings);
+        self.sent.forget(now, self.config.sent_memory);
     }
 
     /// Makes sure that `requester` is remembered. Past the limit the least served one with nothing in hand is
@@ -249,9 +340,9 @@ impl Upload {
     /// When they do not: that is a defect of this crate.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
-        assert!(self.active.len() <= self.config.slots, "more bodies than slots");
+        assert!(self.active.len() <= self.config.slots_most.max(self.config.slots), "more bodies than slots");
         assert!(self.waiting.len() <= self.config.queue, "the queue is too long");
-        let most = self.config.requesters.max(self.config.slots + self.config.queue);
+        let most = self.config.requesters.max(self.config.slots_most + self.config.slots + self.config.queue);
         assert!(self.requesters.len() <= most, "too many requesters remembered");
         let bytes: u64 = self.waiting.values().map(|waiting| u64::from(waiting.bytes)).sum();
         assert_eq!(bytes, self.waiting_bytes, "bytes held waiting");
@@ -262,7 +353,8 @@ impl Upload {
             assert!(active <= self.config.slots_per_requester, "too many slots for {requester:?}");
             assert!(waiting <= self.config.queue_per_requester, "too many waiting for {requester:?}");
         }
-        let free = self.config.slots - self.active.len();
+        assert!(self.sent.len() <= self.config.contents, "too many contents remembered");
+        let free = self.slots.limit().saturating_sub(self.active.len());
         assert!(free == 0 || self.least_served().is_none(), "a slot is free and somebody waits for it");
     }
 }

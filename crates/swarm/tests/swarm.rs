@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
 use swarm::{
-    Action, Answer, Config, Download, Event, Failure, FetchId, Gained, PeerKey, Requester, Ticket, Upload,
-    UploadConfig,
+    Action, Answer, Config, Content, Download, Event, Failure, FetchId, Gained, PeerKey, Requester, Ticket,
+    Upload, UploadConfig,
 };
 
 const LATENCY: Duration = Duration::from_millis(5);
@@ -33,7 +33,7 @@ enum Happening {
     Refused {
         from: usize,
         fetch: FetchId,
-        retry_after: Duration,
+        failure: Failure,
     },
     Cancelled {
         to: usize,
@@ -176,8 +176,8 @@ impl Swarm {
                 }
             }
             Happening::Request { to, from, fetch, chunk } => self.request(to, Request { from, fetch, chunk }),
-            Happening::Refused { from, fetch, retry_after } => {
-                self.tell(from, Event::FetchFailed { fetch, failure: Failure::Busy { retry_after } });
+            Happening::Refused { from, fetch, failure } => {
+                self.tell(from, Event::FetchFailed { fetch, failure });
             }
             Happening::Cancelled { to, from, fetch } => {
                 let of = |request: &Request| request.from == from && request.fetch == fetch;
@@ -204,19 +204,20 @@ impl Swarm {
             return;
         }
         let requester = Requester::new(request.from as u64);
-        match self.nodes[to].upload.ask(self.now, requester, self.chunk_bytes) {
+        let content = Some(Content::new(request.chunk.into()));
+        match self.nodes[to].upload.ask_for(self.now, requester, content, self.chunk_bytes) {
             Answer::Grant(ticket) => {
                 self.nodes[to].requests.insert(ticket, request);
                 self.begin(to, &[ticket]);
             }
             Answer::Wait(ticket) => _ = self.nodes[to].requests.insert(ticket, request),
-            Answer::Refuse { retry_after } => {
-                self.plan(
-                    LATENCY,
-                    Happening::Refused { from: request.from, fetch: request.fetch, retry_after },
-                );
-            }
+            Answer::Refuse { retry_after } => self.refuse(request, Failure::Busy { retry_after }),
+            Answer::Elsewhere { retry_after } => self.refuse(request, Failure::Elsewhere { retry_after }),
         }
+    }
+
+    fn refuse(&mut self, request: Request, failure: Failure) {
+        self.plan(LATENCY, Happening::Refused { from: request.from, fetch: request.fetch, failure });
     }
 
     /// Accounts for what the uplink has sent since the last change.
@@ -273,6 +274,13 @@ impl Swarm {
         self.nodes[number].requests.remove(&ticket);
         let granted = self.nodes[number].upload.done(self.now, ticket);
         self.begin(number, &granted);
+        let upload = &mut self.nodes[number].upload;
+        let (turned_away, retry_after) = (upload.turned_away(), upload.elsewhere());
+        for ticket in turned_away {
+            if let Some(request) = self.nodes[number].requests.remove(&ticket) {
+                self.refuse(request, Failure::Elsewhere { retry_after });
+            }
+        }
     }
 
     fn received(&mut self, node: usize, fetch: FetchId, chunk: u32) {

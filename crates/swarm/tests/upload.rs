@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use protocol::Time;
-use swarm::{Answer, Requester, Ticket, Upload, UploadConfig};
+use swarm::{Answer, Content, Requester, Ticket, Upload, UploadConfig};
 
 const BODY: u32 = 256 << 10;
 
@@ -53,7 +53,7 @@ impl Server {
                 self.asked.insert(ticket, requester);
                 true
             }
-            Answer::Refuse { .. } => false,
+            Answer::Refuse { .. } | Answer::Elsewhere { .. } => false,
         }
     }
 
@@ -137,7 +137,7 @@ fn who_was_served_least_lately_goes_first_and_old_service_is_forgotten() {
     let mut upload = Upload::new(config);
     let grant = |upload: &mut Upload, at: u64, number| match upload.ask(millis(at), who(number), 1 << 20) {
         Answer::Grant(ticket) | Answer::Wait(ticket) => ticket,
-        Answer::Refuse { .. } => panic!("refused"),
+        Answer::Refuse { .. } | Answer::Elsewhere { .. } => panic!("refused"),
     };
     let first = grant(&mut upload, 0, 1);
     let (again, other) = (grant(&mut upload, 1, 1), grant(&mut upload, 2, 2));
@@ -252,7 +252,7 @@ proptest! {
                 match upload.ask(millis(now), who(number), bytes) {
                     Answer::Grant(ticket) => granted.push(ticket),
                     Answer::Wait(ticket) => waiting.push(ticket),
-                    Answer::Refuse { .. } => {}
+                    Answer::Refuse { .. } | Answer::Elsewhere { .. } => {}
                 }
             } else {
                 // Some leave while waiting, some when they are served.
@@ -277,4 +277,72 @@ proptest! {
         }
         prop_assert!(waiting.is_empty(), "{} wait for ever", waiting.len());
     }
+}
+
+fn ask_for(upload: &mut Upload, at: Time, number: u64, content: u64) -> Answer {
+    upload.ask_for(at, who(number), Some(Content::new(content)), BODY)
+}
+
+/// One slot that is taken, by somebody for something else.
+fn busy_upload() -> (Upload, Ticket) {
+    let config =
+        UploadConfig { slots: 1, slots_per_requester: 1, fresh_enough: 2, ..UploadConfig::default() };
+    let mut upload = Upload::new(config);
+    let Answer::Grant(blocker) = ask_for(&mut upload, Time::ZERO, 0, 0) else { panic!("not granted") };
+    (upload, blocker)
+}
+
+fn wait_for(upload: &mut Upload, number: u64, content: u64) -> Ticket {
+    match ask_for(upload, Time::ZERO, number, content) {
+        Answer::Wait(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_not_sent_yet_goes_first() {
+    let (mut upload, blocker) = busy_upload();
+    let again = wait_for(&mut upload, 1, 0);
+    let new = wait_for(&mut upload, 2, 7);
+    assert_eq!(upload.done(millis(1), blocker), [new], "although it was asked for later");
+    assert_eq!(upload.turned_away(), [], "nothing else is new: it may wait");
+    assert_eq!(upload.done(millis(2), new), [again], "an uplink is not idle because there is nothing new");
+}
+
+#[test]
+fn while_enough_that_is_new_is_asked_for_what_was_just_sent_is_turned_away() {
+    let (mut upload, blocker) = busy_upload();
+    let again = wait_for(&mut upload, 1, 0);
+    let [first, _, _] = [7, 8, 9].map(|content| wait_for(&mut upload, content, content));
+    let twin = wait_for(&mut upload, 4, 7);
+    let answer = ask_for(&mut upload, Time::ZERO, 5, 0);
+    assert_eq!(answer, Answer::Elsewhere { retry_after: UploadConfig::default().elsewhere });
+    assert_eq!(upload.done(millis(1), blocker), [first]);
+    assert_eq!(upload.turned_away(), [again, twin], "chunk 7 is on its way to somebody else now");
+    assert_eq!((upload.turned_away(), upload.queue_len()), (Vec::new(), 2));
+    assert_eq!(upload.done(millis(1), twin), [], "it is forgotten");
+    upload.check_invariants();
+}
+
+#[test]
+fn what_nobody_passed_on_in_time_is_as_good_as_new() {
+    let (mut upload, blocker) = busy_upload();
+    let later = Time::from(UploadConfig::default().sent_memory);
+    let [_, _] = [8, 9].map(|content| wait_for(&mut upload, content, content));
+    assert!(matches!(ask_for(&mut upload, millis(1), 1, 0), Answer::Elsewhere { .. }));
+    let Answer::Wait(again) = ask_for(&mut upload, later, 1, 0) else { panic!("not waiting") };
+    let mut order = upload.done(later, blocker);
+    while let Some(&last) = order.last()
+        && last != again
+    {
+        order.extend(upload.done(later, last));
+    }
+    assert_eq!(order.len(), 3, "its turn comes as that of the others");
+}
+
+#[test]
+fn whoever_asks_for_bytes_of_no_known_content_is_never_turned_away() {
+    let (mut upload, _) = busy_upload();
+    let [_, _, _] = [7, 8, 9].map(|content| wait_for(&mut upload, content, content));
+    assert!(matches!(upload.ask(Time::ZERO, who(1), BODY), Answer::Wait(_)));
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use protocol::api::HT_ELSEWHERE;
 use protocol::api::problem::{MEDIA_TYPE, Problem};
+
+use crate::gate::Refused;
 
 /// A problem (RFC 9457): what kind, and this case with its next step.
 pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
@@ -30,6 +33,16 @@ pub(super) fn busy(retry_after: Duration) -> Response {
     // Whole seconds are all the header can say (RFC 9110 §10.2.3).
     let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// Others will have this chunk soon, and new ones are asked for here.
+pub(super) fn refused(refused: Refused) -> Response {
+    let mut response = busy(refused.retry_after);
+    if refused.elsewhere {
+        let millis = u64::try_from(refused.retry_after.as_millis()).unwrap_or(u64::MAX);
+        response.headers_mut().insert(HT_ELSEWHERE, HeaderValue::from(millis));
+    }
     response
 }
 

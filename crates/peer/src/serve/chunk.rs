@@ -10,10 +10,11 @@ use bytes::Bytes;
 use protocol::api::HT_QUEUE;
 use protocol::{ChunkIndex, Hash};
 use store::StoreError;
+use swarm::Content;
 
 use super::answer;
 use super::range::{Wanted, is_known, wanted};
-use super::requester::{note_asker, requester};
+use super::requester::{note_asker, peer_id, requester};
 use crate::body::Outgoing;
 use crate::context::Context;
 use crate::holding::Holding;
@@ -51,9 +52,12 @@ pub(super) async fn get(
         Body::empty()
     } else {
         #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
-        let slot = match context.gate.enter(requester(&headers, from), (last - first + 1) as u32).await {
+        let bytes = (last - first + 1) as u32;
+        // Whoever is no peer of ours has nobody else to ask.
+        let spread = peer_id(&headers).map(|_| content_of(&hash));
+        let slot = match context.gate.enter_for(requester(&headers, from), spread, bytes).await {
             Ok(slot) => slot,
-            Err(refused) => return answer::busy(refused.retry_after),
+            Err(refused) => return answer::refused(refused),
         };
         match read(&context, &holding, chunk).await {
             Ok(bytes) => {
@@ -72,6 +76,13 @@ pub(super) async fn get(
         insert_content_range(headers, &format!("bytes {first}-{last}/{length}"));
     }
     response
+}
+
+/// The content behind a hash, for the gate: equal for equal bytes, whatever torrent they are of.
+fn content_of(hash: &Hash) -> Content {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    Content::new(u64::from_be_bytes(first))
 }
 
 fn head(status: StatusCode, etag: &str, body: Body) -> Response<Body> {

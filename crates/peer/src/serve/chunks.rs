@@ -66,7 +66,7 @@ pub(super) async fn post(
     // The first slot is taken before the head is sent, so that a full queue can still answer 429.
     let slot = match context.gate.enter(requester, bytes_of(first)).await {
         Ok(slot) => slot,
-        Err(refused) => return answer::busy(refused.retry_after),
+        Err(refused) => return answer::refused(refused),
     };
     let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone() };
     let (pipe, body) = outgoing.piped();

@@ -12,6 +12,9 @@ pub mod well_known;
 pub const HT_PEER: &str = "ht-peer";
 /// Response header: how many requests wait at the uploader.
 pub const HT_QUEUE: &str = "ht-queue";
+/// Response header of a 429: only this chunk is refused, because it was just sent to somebody else; in so many
+/// milliseconds it may be asked for here again.
+pub const HT_ELSEWHERE: &str = "ht-elsewhere";
 /// Response header of a bitmap: the sequence number of its last gain.
 pub const HT_HAVE_SEQ: &str = "ht-have-seq";
 /// Request header between peers: the asker's own base URL, so that it can be told to others.

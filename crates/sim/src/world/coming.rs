@@ -109,6 +109,7 @@ impl World<'_> {
             return;
         }
         let now = self.now;
+        self.moved = now;
         let node = self.node(id);
         node.presence = Presence::Here;
         let started = now + node.link.delay * 2 * ROUND_TRIPS_TO_START;

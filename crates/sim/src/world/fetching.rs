@@ -75,15 +75,14 @@ impl World<'_> {
             return;
         }
         let (from, to, key) = (request.from, request.to, request.key);
-        self.landed(from, key, None);
+        self.landed(from, key);
         self.plan(self.delay(from, to), Happening::Withdrawn(id));
     }
 
-    /// A connection is free again, with the window it has grown to.
-    fn landed(&mut self, id: NodeId, key: PeerKey, window: Option<u64>) {
+    /// A connection is free again.
+    fn landed(&mut self, id: NodeId, key: PeerKey) {
         if let Some(member) = self.node(id).roster.get_mut(key) {
             member.flying = member.flying.saturating_sub(1);
-            member.window = member.window.max(window.unwrap_or(0));
         }
     }
 
@@ -99,7 +98,7 @@ impl World<'_> {
         let Some(request) = self.requests.get_mut(id).filter(|one| !one.withdrawn) else { return };
         request.stage = Stage::Whole;
         let Request { from, key, fetch, chunk, told, .. } = *request;
-        self.landed(from, key, None);
+        self.landed(from, key);
         if told > 0 {
             let bytes = self.length(chunk) - told;
             self.tell(from, Event::BytesArrived { fetch, bytes });
@@ -123,6 +122,8 @@ impl World<'_> {
         let now = self.now;
         let node = self.node(from);
         if node.held.insert(chunk) {
+            self.moved = now;
+            let node = self.node(from);
             node.gains.push(Gain::new(now, chunk));
             if node.held.is_full() {
                 node.complete = Some(now);
@@ -135,7 +136,7 @@ impl World<'_> {
     pub(super) fn fail(&mut self, id: RequestId, after: Duration, failure: Failure) {
         let Some(request) = self.requests.remove(id) else { return };
         if !request.withdrawn {
-            self.landed(request.from, request.key, None);
+            self.landed(request.from, request.key);
             self.plan(after, Happening::Failed(request.from, request.fetch, failure));
         }
     }

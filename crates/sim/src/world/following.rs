@@ -16,8 +16,6 @@ use crate::agenda::Happening;
 use crate::node::NodeId;
 use crate::roster::{Reading, Sighted};
 
-/// Gains are told together: this long after the first.
-const BATCH: Duration = Duration::from_millis(50);
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
 const POLL: (u64, u64) = (220, 180);
 const RUN: u64 = 12;
@@ -36,8 +34,8 @@ impl World<'_> {
         if of == id || self.nodes[id.slot()].brain.is_none() {
             return;
         }
-        let (now, window) = (self.now, self.experiment.network.first_window);
-        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held, window);
+        let now = self.now;
+        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held);
         if let Some(key) = lost {
             self.withdraw_all(id, key);
             self.tell(id, Event::PeerLost { peer: key });
@@ -130,7 +128,7 @@ impl World<'_> {
         let members = self.nodes[id.slot()].roster.members();
         let far: Duration = members.iter().map(|member| self.delay(id, member.node)).sum();
         let mean = far / u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
-        self.plan(BATCH + mean * 2, Happening::Round(id));
+        self.plan(self.experiment.network.batch + mean * 2, Happening::Round(id));
     }
 
     /// Reads what all neighbours gained.

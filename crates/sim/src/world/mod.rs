@@ -25,12 +25,12 @@ use crate::node::{Node, NodeId, Presence};
 use crate::requests::{RequestId, Requests};
 use crate::trace::Trace;
 use crate::tracker::Tracker;
-use crate::{Control, Experiment, Outcome, PeerOutcome, Role};
+use crate::{Control, Experiment, Outcome, PeerOutcome, Role, Sample};
 
 /// When the first leecher comes: the seeds are ready by then, and the tracker knows them.
 const START: Duration = Duration::from_secs(5);
 
-/// Runs an experiment until every leecher that is there is complete, or its limit is reached.
+/// Runs an experiment until every leecher that is there is complete, nothing moves any more, or its limit is reached.
 ///
 /// # Panics
 /// When an invariant is broken: that is a defect of a brain, or of this crate.
@@ -51,6 +51,8 @@ struct World<'a> {
     rng: SmallRng,
     /// Leechers that are to come, or there and not complete.
     unfinished: usize,
+    /// When a chunk was last stored, or somebody came.
+    moved: Time,
     /// Payload bytes that the seeds sent.
     seeds_sent: u64,
     seeds_die_at: Option<u64>,
@@ -58,6 +60,8 @@ struct World<'a> {
     refused: u64,
     events: u64,
     trace: Trace,
+    samples: Vec<Sample>,
+    sample_at: Time,
     /// Kept between calls so that millions of them allocate nothing.
     actions: Vec<Action>,
 }
@@ -74,12 +78,15 @@ impl<'a> World<'a> {
             tracker,
             rng: SmallRng::seed_from_u64(experiment.seed),
             unfinished: 0,
+            moved: Time::ZERO,
             seeds_sent: 0,
             seeds_die_at: None,
             control: Control::default(),
             refused: 0,
             events: 0,
             trace: Trace::default(),
+            samples: Vec::new(),
+            sample_at: Time::ZERO + START,
             actions: Vec::new(),
         };
         world.populate();
@@ -91,8 +98,12 @@ impl<'a> World<'a> {
         while self.unfinished > 0
             && let Some((at, happening)) = self.agenda.next()
             && at <= end
+            && at.since(self.moved) <= self.experiment.patience
         {
             debug_assert!(at >= self.now, "time runs forwards");
+            while self.sample_at <= at {
+                self.take_sample();
+            }
             self.now = at;
             self.events += 1;
             let requests = &self.requests;
@@ -165,6 +176,23 @@ impl<'a> World<'a> {
         self.now >= Time::ZERO + START && away.iter().any(|(from, until)| (*from..*until).contains(&since))
     }
 
+    fn take_sample(&mut self) {
+        let mut sample = Sample {
+            at: Time::from(self.sample_at.since(Time::ZERO + START)),
+            seeds_sent: self.seeds_sent,
+            ..Sample::default()
+        };
+        for node in &self.nodes {
+            sample.sent += node.sent;
+            sample.complete += u32::from(node.finished.is_some());
+            sample.sending += u32::from(node.role == Role::Leecher && node.upload.active() > 0);
+            sample.bodies += u32::try_from(node.upload.active()).unwrap_or(u32::MAX);
+            sample.waiting += u32::try_from(node.queued.len()).unwrap_or(u32::MAX);
+        }
+        self.samples.push(sample);
+        self.sample_at = self.sample_at + self.experiment.sample.max(Duration::from_millis(1));
+    }
+
     fn outcome(self) -> Outcome {
         let of = |time: Time| Time::from(time.since(Time::ZERO + START));
         let peers: Vec<PeerOutcome> = self
@@ -188,6 +216,7 @@ impl<'a> World<'a> {
             file_bytes: self.experiment.file_bytes,
             wasted: sent.saturating_sub(of_use),
             refused: self.refused,
+            samples: self.samples,
             control: self.control,
             events: self.events,
             trace: self.trace.value(),

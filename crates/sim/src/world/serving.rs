@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::Time;
-use swarm::{Answer, Failure, Requester, Ticket};
+use swarm::{Answer, Content, Failure, Requester, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
@@ -32,6 +32,7 @@ impl World<'_> {
             return;
         }
         let (now, back, bytes) = (self.now, self.delay(from, to), self.length(chunk));
+        let content = Content::new(chunk.get().into());
         let node = self.node(to);
         if !node.is_here() {
             return self.fail(id, back, Failure::Transport);
@@ -46,7 +47,7 @@ impl World<'_> {
         if !node.held.contains(chunk) {
             return self.fail(id, back, Failure::Missing);
         }
-        match node.upload.ask(now, Requester::new(from.word()), bytes) {
+        match node.upload.ask_for(now, Requester::new(from.word()), Some(content), bytes) {
             Answer::Grant(ticket) => self.send(to, id, ticket),
             Answer::Wait(ticket) => {
                 node.queued.insert(ticket, id);
@@ -55,15 +56,24 @@ impl World<'_> {
                 }
             }
             Answer::Refuse { retry_after } => {
-                self.refused += 1;
-                self.control.requests += REFUSAL;
-                self.charge(Some(to), Some(from), REFUSAL);
-                // Whole seconds are all that `Retry-After` can say.
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                self.fail(id, back, Failure::Busy { retry_after: Duration::from_secs(seconds) });
+                self.refuse(id, Failure::Busy { retry_after: whole_seconds(retry_after) });
+            }
+            Answer::Elsewhere { retry_after } => {
+                self.refuse(id, Failure::Elsewhere { retry_after });
             }
         }
         self.check_uploads(to);
+    }
+
+    /// Answers that a request is refused.
+    fn refuse(&mut self, id: RequestId, failure: Failure) {
+        let Some((from, to)) = self.requests.get(id).map(|request| (request.from, request.to)) else {
+            return;
+        };
+        self.refused += 1;
+        self.control.requests += REFUSAL;
+        self.charge(Some(to), Some(from), REFUSAL);
+        self.fail(id, self.delay(from, to), failure);
     }
 
     /// Nobody waits for a request any more.
@@ -93,6 +103,13 @@ impl World<'_> {
                 self.send(id, request, granted);
             }
         }
+        let upload = &mut self.node(id).upload;
+        let (turned_away, retry_after) = (upload.turned_away(), upload.elsewhere());
+        for ticket in turned_away {
+            if let Some(request) = self.node(id).queued.remove(&ticket) {
+                self.refuse(request, Failure::Elsewhere { retry_after });
+            }
+        }
         self.check_uploads(id);
     }
 
@@ -104,7 +121,8 @@ impl World<'_> {
         let (from, key, chunk) = (one.from, one.key, one.chunk);
         let left = self.length(chunk);
         let member = self.nodes[from.slot()].roster.get(key);
-        let window = member.map_or(self.experiment.network.first_window, |member| member.window);
+        let first = self.experiment.network.first_window;
+        let window = member.map_or(first, |member| member.window_at(now, first));
         self.control.requests += ANSWER;
         self.charge(None, Some(from), ANSWER);
         let head = if self.experiment.network.control_costs { self.on_wire(ANSWER) } else { 0 };
@@ -171,10 +189,9 @@ impl World<'_> {
             self.body_is_out(from, &flow);
             self.agenda.plan(at, Happening::Whole(flow.request));
         } else {
-            let pace = paced(slice, flow.window, one_way * 2);
+            let pace = flow.pace(slice, one_way * 2, network.window);
             let queue_ends = Time::from(through.since(Time::ZERO).saturating_sub(network.queue));
             flow.next_at = out.max(queue_ends).max(now + pace);
-            flow.window = (flow.window + u64::from(slice)).min(network.window);
             self.node(id).uplink.flows.push_back(flow);
             self.report(flow.request, at, slice);
         }
@@ -186,11 +203,12 @@ impl World<'_> {
 
     /// All of a body is sent: the connection keeps the window it has grown to.
     fn body_is_out(&mut self, from: NodeId, flow: &Flow) {
+        let now = self.now;
         let Some(request) = self.requests.get_mut(flow.request) else { return };
         request.stage = Stage::Sent;
         let key = request.key;
         if let Some(member) = self.node(from).roster.get_mut(key) {
-            member.window = member.window.max(flow.window);
+            member.keep_window(now, flow.window);
         }
     }
 
@@ -219,8 +237,7 @@ impl World<'_> {
     }
 }
 
-/// The time of a slice at a window a round trip.
-fn paced(slice: u32, window: u64, round_trip: Duration) -> Duration {
-    let nanos = round_trip.as_nanos() * u128::from(slice) / u128::from(window.max(1));
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+/// Whole seconds are all that `Retry-After` can say.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }

@@ -58,6 +58,8 @@ impl Download {
     fn check_limits(&self) {
         assert!(self.neighbours.len() <= self.config.neighbours_most, "too many neighbours");
         assert!(self.blocked.len() <= self.neighbours.len(), "more pauses than neighbours");
+        let avoided = self.neighbours.values().map(|one| one.avoided.len()).sum::<usize>();
+        assert!(self.avoided.len() <= avoided, "times of chunks that nobody avoids");
         assert!(self.fetches.flying() <= self.config.in_flight_chunks(), "too many fetches in flight");
         for (peer, neighbour) in &self.neighbours {
             let flying: Vec<_> =
@@ -79,7 +81,7 @@ impl Download {
         }
         for (peer, neighbour) in &self.neighbours {
             let paused = self.blocked.contains(&(neighbour.score.blocked_until, *peer));
-            let useful = self.table.missing().iter().any(|chunk| neighbour.holding.holds(chunk));
+            let useful = self.table.missing().iter().any(|chunk| neighbour.offers(chunk));
             assert!(!(neighbour.dry && useful), "{peer:?} holds what is missing and is called dry");
             assert!(neighbour.flying > 0 || paused || !useful, "{peer:?} is idle and holds what is missing");
         }

@@ -37,11 +37,14 @@ impl Download {
         let mut order: Vec<_> = self
             .neighbours
             .iter()
-            .map(|(&peer, neighbour)| (neighbour.flying, Reverse(neighbour.score.rate()), peer))
+            .map(|(&peer, neighbour)| {
+                let class = speed_class(neighbour.score.rate(), self.fastest);
+                (neighbour.flying, class, self.picker.random_below(u64::MAX), peer)
+            })
             .collect();
         order.sort_unstable();
         while !order.is_empty() {
-            order.retain(|&(_, _, peer)| self.fetch_one(now, peer, actions));
+            order.retain(|&(_, _, _, peer)| self.fetch_one(now, peer, actions));
         }
     }
 
@@ -90,7 +93,7 @@ impl Download {
         let leave =
             slow_at.is_some_and(|rate| rate <= self.fastest).then_some(&faster_has as &dyn Fn(u32) -> bool);
         let chunk =
-            self.picker.pick(self.table.missing(), self.table.availability(), &neighbour.holding, leave);
+            self.picker.pick(self.table.missing(), self.table.availability(), &neighbour.offer(), leave);
         if chunk.is_none()
             && let Some(neighbour) = self.neighbours.get_mut(&peer)
         {
@@ -134,6 +137,12 @@ impl Download {
             Some(rate) => time_for(rest.saturating_mul(neighbour.flying.into()), rate).max(silent),
         }
     }
+}
+
+/// How many times [`MUCH_FASTER`] the fastest is than this neighbour. One that was never measured may be as fast.
+fn speed_class(rate: Option<u64>, fastest: u64) -> u32 {
+    let Some(rate) = rate else { return 0 };
+    (fastest / rate.max(1)).checked_ilog(MUCH_FASTER).unwrap_or(0)
 }
 
 /// How long `bytes` take at `rate` bytes per second.

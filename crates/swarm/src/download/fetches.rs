@@ -1,5 +1,7 @@
 //! Fetches start, land, fail; chunks are stored.
 
+use std::time::Duration;
+
 use protocol::{ChunkIndex, Time};
 
 use super::Download;
@@ -69,8 +71,20 @@ impl Download {
                 }
                 self.block(now, fetch.peer, pause);
             }
+            Failure::Elsewhere { retry_after } => self.avoid(now, fetch.peer, fetch.chunk, retry_after),
             Failure::Transport => self.blame(now, fetch.peer, fetch.started, actions),
             Failure::WrongBytes => self.drop_neighbour(now, fetch.peer, DropReason::WrongBytes, actions),
+        }
+    }
+
+    /// Leaves `chunk` to others for a while: `peer` turned us away.
+    fn avoid(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex, retry_after: Duration) {
+        let pause = retry_after.clamp(self.config.busy_least, self.config.busy_most);
+        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        neighbour.avoided.push((chunk.get(), now + pause));
+        self.avoided.insert((now + pause, peer));
+        if neighbour.avoided.len() >= self.config.avoided_most {
+            self.block(now, peer, pause);
         }
     }
 

@@ -4,7 +4,7 @@ use protocol::Time;
 
 use crate::Config;
 use crate::index_set::IndexSet;
-use crate::picker::Holding;
+use crate::picker::{Holding, Offer};
 use crate::scoring::Score;
 
 /// A reachable peer.
@@ -16,7 +16,9 @@ pub(crate) struct Neighbour {
     pub(crate) flying: u32,
     /// Of these, the stuck ones.
     pub(crate) slow: u32,
-    /// It holds nothing that is missing: found by a search, unset by a gain or by a chunk that turns missing.
+    /// Chunks that it is not asked for until then: it turned us away.
+    pub(crate) avoided: Vec<(u32, Time)>,
+    /// It holds nothing that is missing and may be asked for: found by a search, unset by a gain or by a chunk that turns missing.
     pub(crate) dry: bool,
 }
 
@@ -28,8 +30,19 @@ impl Neighbour {
             score: Score::new(now, config),
             flying: 0,
             slow: 0,
+            avoided: Vec::new(),
             dry: true,
         }
+    }
+
+    /// What it may be asked for.
+    pub(crate) fn offer(&self) -> Offer<'_> {
+        Offer { holding: &self.holding, avoided: &self.avoided }
+    }
+
+    /// Whether it holds `chunk` and may be asked for it.
+    pub(crate) fn offers(&self, chunk: u32) -> bool {
+        self.offer().holds(chunk)
     }
 
     pub(crate) fn is_blocked(&self, now: Time) -> bool {

@@ -154,6 +154,9 @@ impl Download {
     fn remove_neighbour(&mut self, now: Time, peer: PeerKey) -> Vec<FetchId> {
         let Some(neighbour) = self.neighbours.remove(&peer) else { return Vec::new() };
         self.blocked.remove(&(neighbour.score.blocked_until, peer));
+        for &(_, until) in &neighbour.avoided {
+            self.avoided.remove(&(until, peer));
+        }
         match &neighbour.holding {
             Holding::All => self.table.availability_mut().complete_left(),
             Holding::Some(held) => discount(&mut self.table, held),

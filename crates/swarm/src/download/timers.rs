@@ -20,6 +20,16 @@ impl Download {
             self.blocked.pop_first();
             self.eager.push(peer);
         }
+        while let Some(&(until, peer)) = self.avoided.first()
+            && until <= now
+        {
+            self.avoided.pop_first();
+            if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+                neighbour.avoided.retain(|&(_, until)| until > now);
+                neighbour.dry = false;
+                self.eager.push(peer);
+            }
+        }
         if self.look_at.is_some_and(|at| at <= now) {
             self.look(now, actions);
         }
@@ -37,7 +47,8 @@ impl Download {
             self.look_by(now + self.config.endgame_every);
         }
         let pause_ends = self.blocked.first().map(|&(until, _)| until);
-        let due = [self.look_at, pause_ends, self.finder.wake_at()];
+        let avoided_until = self.avoided.first().map(|&(until, _)| until);
+        let due = [self.look_at, pause_ends, avoided_until, self.finder.wake_at()];
         self.wake = due.into_iter().flatten().min().map(|at| at.max(now + NAP_LEAST));
     }
 

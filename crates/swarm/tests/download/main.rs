@@ -6,4 +6,5 @@ mod fetching;
 mod properties;
 mod searching;
 mod stuck;
+mod turned_away;
 mod world;

@@ -253,7 +253,8 @@ impl Model {
                 let (landed, failure) = match how {
                     0 => (true, Failure::WrongBytes),
                     1..=3 => (false, Failure::Missing),
-                    4..=7 => (false, Failure::Busy { retry_after }),
+                    4..=5 => (false, Failure::Busy { retry_after }),
+                    6..=7 => (false, Failure::Elsewhere { retry_after }),
                     _ => (false, Failure::Transport),
                 };
                 if let Some(fetch) = self.nth_fetch(nth, landed) {

@@ -27,6 +27,8 @@ pub(crate) enum Manner {
     Busy(u32, Duration),
     /// Breaks the connection, so many times; then serves at 1 MiB/s.
     Breaks(u32),
+    /// Says that others will have what it is asked for, so many times; then serves at 1 MiB/s.
+    TurnsAway(u32, Duration),
     /// Holds nothing of what it says it holds.
     Lacks,
 }
@@ -267,7 +269,13 @@ impl World {
                 *times -= 1;
                 (now + millis(10), failed(Failure::Transport))
             }
-            Manner::Busy(0, _) | Manner::Breaks(0) => (send(MIB), Happening::Body(fetch, true)),
+            Manner::TurnsAway(times @ 1.., retry_after) => {
+                *times -= 1;
+                (now + millis(10), failed(Failure::Elsewhere { retry_after: *retry_after }))
+            }
+            Manner::Busy(0, _) | Manner::Breaks(0) | Manner::TurnsAway(0, _) => {
+                (send(MIB), Happening::Body(fetch, true))
+            }
             Manner::Lacks => (now + millis(10), failed(Failure::Missing)),
         };
         self.schedule(at, happening);
