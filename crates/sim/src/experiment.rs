@@ -185,7 +185,7 @@ impl Default for Network {
             window: 4 << 20,
             first_window: 14_480,
             queue: Duration::from_millis(25),
-            batch: Duration::from_millis(50),
+            batch: Duration::from_millis(200),
             store: Duration::from_millis(2),
             control_costs: true,
         }

@@ -18,7 +18,7 @@ use swarm::{
 };
 
 const LATENCY: Duration = Duration::from_millis(5);
-/// How long gains are collected before they are told (the wire's 50 ms).
+/// How long gains are collected before they are told.
 const BATCH: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug)]

@@ -19,8 +19,9 @@ use super::requester::note_asker;
 use crate::context::Context;
 use crate::holding::Holding;
 
-/// Gains are told together: this long after the first one that somebody waited for.
-const BATCH: Duration = Duration::from_millis(50);
+/// Gains are told together: this long after the first one that somebody waited for. At 50 ms, the polls of sixteen
+/// peers with small chunks took 5 % of what they could send; at 300 ms, chunks begin to spread later (decision 7).
+const BATCH: Duration = Duration::from_millis(200);
 
 pub(super) async fn json(State(context): State<Arc<Context>>, Path(id): Path<String>) -> Response<Body> {
     match find(&context, &id) {

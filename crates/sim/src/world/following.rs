@@ -1,8 +1,8 @@
 //! Neighbours are met, and followed: as `peer/src/neighbour.rs`, except that a peer reads what all its neighbours
 //! gained in one round.
 //!
-//! A real follower's long poll is answered 50 ms after the first gain and asked again a round trip later, so that
-//! gains that come all the time are told every 50 ms and a round trip. Here every peer has a clock of that length, and
+//! A real follower's long poll is answered a batch's time after the first gain and asked again a round trip later, so that
+//! gains that come all the time are told every such time and a round trip. Here every peer has a clock of that length, and
 //! reads at each tick what its neighbours had stored a delay ago. With a dense stream the two are the same; a gain
 //! after a long silence is read up to half a period sooner or later.
 
