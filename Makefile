@@ -1,11 +1,11 @@
 # What a person types and what CI calls. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-lint test lint fmt bench dashboard dashboard-check
+.PHONY: help run setup setup-lint test simulate-long lint fmt bench dashboard dashboard-check
 
 CARGO ?= cargo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## share FILE=path from this machine: prints the link, the `get` line and a curl line, and shows a page
 	@test -n "$(FILE)" || { echo "make run FILE=path/to/what/you/share" >&2; exit 2; }
@@ -20,6 +20,10 @@ setup-lint: ## install what lint needs and this machine lacks (cargo-deny)
 test: setup ## every test: units, properties, crash points, real processes, pages in a browser, house rules, documentation
 	$(CARGO) test --workspace --doc --quiet
 	$(CARGO) nextest run --workspace
+
+SEEDS ?= 5000
+simulate-long: ## whole swarms on a network that fails, for SEEDS=5000 seeds; `make test` tries 200
+	FAULT_SEEDS=$(SEEDS) $(CARGO) test -p faults swarms
 
 lint: setup-lint ## formatting, clippy without warnings, licences and sources of what we depend on
 	$(CARGO) fmt --all --check

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 
 use crate::http;
-use crate::record::{HostId, Record, now};
+use crate::record::{HostId, Record};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -43,7 +43,7 @@ impl Auditor {
             return self.record.violation(format!("a list that is none: {}", String::from_utf8_lossy(&body)));
         };
         let urls = list.peers.iter().map(|entry| entry.url.to_string()).collect();
-        self.record.with(|facts| facts.listed.push((now(), urls)));
+        self.record.with(|facts| facts.listed.push((facts.now, urls)));
     }
 
     /// Asks for its bitmap, and then for one chunk of it.

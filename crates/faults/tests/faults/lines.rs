@@ -94,7 +94,7 @@ impl Lines {
     /// Waits as long as the process lives once it is to end.
     pub(crate) async fn stall_at_the_end(&self) {
         if self.lock().ended {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

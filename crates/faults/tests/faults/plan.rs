@@ -41,6 +41,8 @@ pub(crate) enum Fault {
     PullThePlug(HostId),
     /// It starts again, from what its disk holds.
     Start(HostId),
+    /// Its clock jumps by an hour, as if it had slept (threat A36).
+    Nap(HostId),
 }
 
 /// What kind of trouble a seed is about.
@@ -111,7 +113,7 @@ impl Plan {
             let ends = begins + millis(rng, 100..12_000);
             let one = HostId(rng.random_range(0..self.hosts.len()));
             let other = HostId((one.0 + rng.random_range(1..self.hosts.len())) % self.hosts.len());
-            let (from, to) = match rng.random_range(0..5) {
+            let (from, to) = match rng.random_range(0..6) {
                 0 => (Fault::Partition(one, other), Fault::Repair(one, other)),
                 1 => (Fault::Hold(one, other), Fault::Release(one, other)),
                 2 => {
@@ -119,10 +121,11 @@ impl Plan {
                     (Fault::Slow(one, other, slow), Fault::Slow(one, other, Duration::from_millis(20)))
                 }
                 3 => (Fault::Crash(one), Fault::Start(one)),
+                4 => (Fault::Nap(one), Fault::Nap(one)),
                 _ => (Fault::PullThePlug(one), Fault::Start(one)),
             };
             let links: Vec<_> = match from {
-                Fault::Crash(_) | Fault::PullThePlug(_) => {
+                Fault::Crash(_) | Fault::PullThePlug(_) | Fault::Nap(_) => {
                     (0..self.hosts.len()).filter(|at| *at != one.0).map(|at| link(one, HostId(at))).collect()
                 }
                 _ => vec![link(one, other)],
@@ -195,6 +198,6 @@ impl fmt::Display for Plan {
         )?;
         let names: Vec<String> = (0..self.hosts.len()).map(|at| self.name(HostId(at))).collect();
         writeln!(f, "hosts: {}", names.join(" "))?;
-        self.faults.iter().try_for_each(|(at, fault)| writeln!(f, "{:>9.2?} {fault:?}", at))
+        self.faults.iter().try_for_each(|(at, fault)| writeln!(f, "{at:>9.2?} {fault:?}"))
     }
 }

@@ -64,6 +64,16 @@ fn a_small_swarm_without_sabotage_is_well() {
 }
 
 #[test]
+fn a36_clocks_that_jump_disturb_nobody() {
+    let naps = (0..4).map(|host| (Duration::from_millis(1500 + 700 * host as u64), Fault::Nap(HostId(host))));
+    let plan = small(Manners::Honest, naps.collect());
+    let outcome = run(&plan, Sabotage::None);
+    assert_eq!(judge(&plan, &outcome), "");
+    // Nobody took the hour for a reason to begin anew, or to give anybody up for long.
+    assert!(outcome.ended < 30 * SECOND, "{:?}", outcome.ended);
+}
+
+#[test]
 fn a_lie_that_is_believed_is_found() {
     assert!(
         wrong(&small(Manners::Honest, Vec::new()), Sabotage::Believe)

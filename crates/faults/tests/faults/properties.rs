@@ -24,7 +24,7 @@ pub(crate) fn judge(plan: &Plan, outcome: &Outcome) -> String {
             say(format!(
                 "{} is not complete {:?} after the last fault",
                 plan.name(host),
-                outcome.ended - plan.quiet()
+                outcome.ended.saturating_sub(plan.quiet())
             ));
         }
     }

@@ -37,6 +37,8 @@ pub(crate) enum Move {
 /// All of it. The same seed makes the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
+    /// Simulated time, as the simulation has it: a host's own clock may jump.
+    pub(crate) now: Duration,
     pub(crate) asked: Vec<Asked>,
     /// Starts of each host so far.
     pub(crate) lives: BTreeMap<HostId, usize>,
@@ -59,11 +61,6 @@ pub(crate) struct Facts {
 /// Shared by everything in one run.
 #[derive(Clone, Default)]
 pub(crate) struct Record(Arc<Mutex<Facts>>);
-
-/// Simulated time.
-pub(crate) fn now() -> Duration {
-    turmoil::sim_elapsed().unwrap_or_default()
-}
 
 impl Record {
     pub(crate) fn with<T>(&self, note: impl FnOnce(&mut Facts) -> T) -> T {
@@ -91,15 +88,15 @@ impl Record {
 
     pub(crate) fn asked(&self, host: HostId, to: IpAddr, hash: String) {
         let life = self.life(host);
-        self.with(|facts| facts.asked.push(Asked { at: now(), host, life, to, hash }));
+        self.with(|facts| facts.asked.push(Asked { at: facts.now, host, life, to, hash }));
     }
 
     pub(crate) fn moves(&self, host: HostId, does: Move, other: Option<IpAddr>) {
-        self.with(|facts| facts.trace.push((now(), host, does, other)));
+        self.with(|facts| facts.trace.push((facts.now, host, does, other)));
     }
 
     pub(crate) fn lied(&self, to: IpAddr) {
-        self.with(|facts| _ = facts.lied_to.entry(to).or_insert_with(now));
+        self.with(|facts| _ = facts.lied_to.entry(to).or_insert(facts.now));
     }
 
     pub(crate) fn violation(&self, what: String) {

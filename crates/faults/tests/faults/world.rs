@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use store::{Opened, TorrentifyOptions};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracker::{Tracker, TrackerConfig};
 use turmoil::Sim;
@@ -23,7 +24,7 @@ use crate::auditor::{Auditor, at};
 use crate::lines::Lines;
 use crate::network::{Manners, Wire};
 use crate::plan::{Fault, PATIENCE, Plan, Role, TRACKER};
-use crate::record::{Facts, HostId, Record, now};
+use crate::record::{Facts, HostId, Record};
 
 /// Where everybody listens, on a network of its own in which nothing else lives.
 pub(crate) const PORT: u16 = 9000;
@@ -31,6 +32,9 @@ pub(crate) const PORT: u16 = 9000;
 const TICK: Duration = Duration::from_millis(10);
 /// A tracker that came back is looked at for so long.
 const AFTERWARDS: Duration = Duration::from_secs(16);
+
+/// How far a clock jumps: over every time-out, lease and pause there is.
+const NAP: Duration = Duration::from_secs(3600);
 
 /// Software in the simulation.
 type Ended = turmoil::Result;
@@ -57,6 +61,8 @@ struct Stage {
     addresses: Arc<BTreeMap<HostId, IpAddr>>,
     /// Of the present process of each host.
     lines: Arc<Mutex<BTreeMap<HostId, Lines>>>,
+    /// Told when the host's clock is to jump.
+    naps: Arc<BTreeMap<HostId, Notify>>,
 }
 
 /// What came of a run.
@@ -142,6 +148,7 @@ impl Stage {
             folder: Arc::new(folder),
             torrent,
             lines: Arc::default(),
+            naps: Arc::new((0..plan.hosts.len()).map(|host| (HostId(host), Notify::new())).collect()),
         }
     }
 
@@ -188,7 +195,16 @@ impl Stage {
         tokio::select! {
             biased;
             () = lines.close() => std::future::pending().await,
+            () = self.nap(host) => Ok(()),
             ended = process => ended,
+        }
+    }
+
+    /// Jumps whenever it is told to; does not end.
+    async fn nap(&self, host: HostId) {
+        loop {
+            self.naps[&host].notified().await;
+            tokio::time::advance(NAP).await;
         }
     }
 
@@ -220,7 +236,7 @@ impl Stage {
         match sharing.completed().await {
             Err(error) => self.record.violation(format!("{}: {error}", self.plan.name(host))),
             Ok(_) if self.plan.hosts[host.0] == Role::Leecher => {
-                self.record.with(|facts| _ = facts.complete.insert(host, now()));
+                self.record.with(|facts| _ = facts.complete.insert(host, facts.now));
             }
             Ok(_) => {}
         }
@@ -238,6 +254,7 @@ impl Stage {
             Fault::Slow(one, other, latency) => {
                 sim.set_link_latency(address(one), address(other), latency);
             }
+            Fault::Nap(host) => self.naps[&host].notify_one(),
             Fault::Crash(host) => {
                 self.lines.lock().unwrap()[&host].end();
                 self.step(sim);
@@ -257,6 +274,7 @@ impl Stage {
     }
 
     fn step(&self, sim: &mut Sim<'_>) {
+        self.record.with(|facts| facts.now = sim.elapsed());
         if let Err(error) = sim.step() {
             self.record.violation(format!("a host failed: {error}"));
         }
