@@ -41,6 +41,9 @@ const PROVEN_FOR: Duration = Duration::from_secs(600);
 /// Such addresses remembered.
 const PROVEN_MOST: usize = 4_096;
 
+/// Nodes remembered as met before: some tables full.
+const MET_MOST: usize = 4_096;
+
 /// Which addresses a node's socket reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -160,6 +163,8 @@ pub struct Node {
     requests: Requests,
     dead: Remembered<SocketAddr>,
     proven: Remembered<SocketAddr>,
+    /// Who was in the table lately: on lossy links nodes leave it and come back, and are no news.
+    met: Remembered<Id>,
     queried: Window,
     queried_at: Windows<SocketAddr>,
     answered: Window,
@@ -190,6 +195,7 @@ impl Node {
             requests: Requests::new(),
             dead: Remembered::new(DEAD_MOST),
             proven: Remembered::new(PROVEN_MOST),
+            met: Remembered::new(MET_MOST),
             queried: Window::new(config.queries_a_second),
             queried_at: Windows::new(config.queries_a_second_to_one),
             answered: Window::new(config.answers_a_second),

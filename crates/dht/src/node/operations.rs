@@ -166,7 +166,11 @@ impl Node {
         self.dead.forget(&from);
         self.proven.remember(now, from, now + PROVEN_FOR);
         if self.table.answered(now, contact) {
-            self.announcements.node_appeared(now, contact.id);
+            // What it was told before it holds for as long.
+            if !self.met.holds(now, &contact.id) {
+                self.announcements.node_appeared(now, contact.id);
+            }
+            self.met.remember(now, contact.id, now + self.config.record_life);
         }
         let Some(operation) = request.operation.and_then(|id| self.operations.get_mut(&id)) else { return };
         if request.expected.is_some_and(|expected| expected != contact.id) {
