@@ -115,6 +115,7 @@ impl Driver {
                     }
                 },
             }
+            self.stop_abandoned().await;
             if self.tell_at <= Instant::now() || self.has_just_joined() {
                 self.publish();
             }
@@ -177,6 +178,17 @@ impl Driver {
                 Action::Announced { key, nodes } => {
                     tracing::debug!(key = %key.place(), nodes, "announced in the DHT");
                 }
+            }
+        }
+    }
+
+    /// Whoever found enough has gone, and nobody needs to be asked any more.
+    async fn stop_abandoned(&mut self) {
+        let abandoned = self.finds.iter().filter(|(_, finding)| finding.tell.is_closed());
+        for find in abandoned.map(|(find, _)| *find).collect::<Vec<_>>() {
+            self.finds.remove(&find);
+            for at in 0..self.nodes.len() {
+                self.tell_node(at, Event::StopFinding { find }).await;
             }
         }
     }
