@@ -1,12 +1,12 @@
 //! Peers that lie, drown, or send elsewhere: every download completes from the honest one.
 
 use peer::Peer;
-use protocol::ChunkSet;
 use protocol::api::peer::chunk_path;
 use protocol::api::tracker::{Have, PeerEntry, Peers};
+use protocol::{ChunkIndex, ChunkSet};
 
 use crate::kit::{Leecher, Source, bytes};
-use crate::stranger::{Stranger, answer, native};
+use crate::stranger::{Pace, Stranger, answer, native};
 
 /// Chunks of the file in these stories.
 const CHUNKS: usize = 40;
@@ -26,11 +26,20 @@ async fn claims_everything(
     seed: Option<&Peer>,
     chunk: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
 ) -> Stranger {
+    claims_everything_at(Pace::Full, source, seed, chunk).await
+}
+
+async fn claims_everything_at(
+    pace: Pace,
+    source: &Source,
+    seed: Option<&Peer>,
+    chunk: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
+) -> Stranger {
     let have = ChunkSet::full(source.torrent.chunk_count()).to_wire();
     let nothing = Have::of(&ChunkSet::empty(source.torrent.chunk_count()));
     let known = seed.map(|seed| PeerEntry { peer: None, url: seed.url().clone(), have: nothing });
     let peers = serde_json::to_vec(&Peers { peers: known.into_iter().collect() }).unwrap();
-    Stranger::start(move |line, head| {
+    Stranger::start_at(pace, move |line, head| {
         if line.contains("/.well-known/") {
             native()
         } else if line.contains("/have") {
@@ -68,6 +77,39 @@ async fn a08_a_liar_is_banned_at_its_first_wrong_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a10_what_one_of_three_drips_is_asked_for_elsewhere_too() {
+    let source = source();
+    let (one, other) = (source.seed_with(Some(1 << 20)).await, source.seed_with(Some(1 << 20)).await);
+    let right = std::fs::read(&source.path).unwrap();
+    let torrent = source.torrent.clone();
+    // Every byte that comes is right, but a chunk takes hours.
+    let dripper = claims_everything_at(Pace::Drips, &source, None, move |line, _| {
+        let chunk = (0..torrent.chunk_count()).map(ChunkIndex::new);
+        let mut chunk = chunk.filter(|chunk| line.ends_with(&torrent.chunk_hash(*chunk).to_string()));
+        let at = chunk.next().map_or(0, |chunk| torrent.span(chunk).offset);
+        let at = usize::try_from(at).unwrap();
+        answer("200 OK", "", &right[at..at + (16 << 10)])
+    })
+    .await;
+    let known = vec![dripper.url.clone(), one.0.url().clone(), other.0.url().clone()];
+    let leecher = Leecher::start_with(&source, known).await;
+    let completed = leecher.completed().await.unwrap();
+    assert_eq!(std::fs::read(&completed.path).unwrap(), std::fs::read(&source.path).unwrap());
+    let asked = dripper.count("GET /chunk/");
+    assert!(asked > 0, "the story needs it to be asked");
+    assert!(asked <= CHUNKS / 3 + 1, "its share at first, and nothing more while that is stuck: {asked}");
+    // Not one of its chunks can have become whole: the honest two sent those, too.
+    let mut progress = [one.1.progress(), other.1.progress()];
+    let all_sent = async {
+        while progress.iter().map(|progress| progress.borrow().uploaded).sum::<u64>() < source.torrent.size()
+        {
+            let _ = progress[0].changed().await;
+        }
+    };
+    crate::kit::within(all_sent).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a08_a_chunk_of_the_wrong_length_is_dropped() {
     let source = source();
     let seed = slow_seed(&source).await;
@@ -84,7 +126,7 @@ async fn a08_wrong_bytes_from_a_cache_are_fetched_once_more_past_it() {
     let cache = claims_everything(&source, None, move |line, head| {
         let asked_fresh = head.to_ascii_lowercase().contains("cache-control: no-cache");
         let at = (0..torrent.chunk_count())
-            .map(protocol::ChunkIndex::new)
+            .map(ChunkIndex::new)
             .find(|chunk| line.ends_with(&chunk_path(&torrent.chunk_hash(*chunk))));
         match at {
             Some(chunk) if asked_fresh => {

@@ -1,6 +1,7 @@
 //! A peer that is not ours: answers each request with whatever bytes its story wants, and counts what it was asked.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use protocol::{BaseUrl, HostPort};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +22,18 @@ pub(crate) fn native() -> Vec<u8> {
     answer("200 OK", "", about.as_bytes())
 }
 
+/// How a stranger sends chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// In one go.
+    Full,
+    /// The last bytes one a second (threat A10).
+    Drips,
+}
+
+/// So many bytes drip: days for a few chunks.
+const DRIPPED: usize = 16_000;
+
 /// A running stranger.
 pub(crate) struct Stranger {
     pub(crate) url: BaseUrl,
@@ -31,6 +44,14 @@ pub(crate) struct Stranger {
 impl Stranger {
     /// Answers the request line (`GET /path`) and head with what `reply` gives.
     pub(crate) async fn start(reply: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::start_at(Pace::Full, reply).await
+    }
+
+    /// The same, at a pace.
+    pub(crate) async fn start_at(
+        pace: Pace,
+        reply: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = BaseUrl::http(HostPort::from(listener.local_addr().unwrap()));
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -38,7 +59,7 @@ impl Stranger {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (reply, log) = (reply.clone(), log.clone());
-                tokio::spawn(async move { serve(stream, &*reply, &log).await });
+                tokio::spawn(async move { serve(stream, &*reply, &log, pace).await });
             }
         });
         Stranger { url, asked, task }
@@ -60,6 +81,7 @@ async fn serve(
     mut stream: TcpStream,
     reply: &(impl Fn(&str, &str) -> Vec<u8> + ?Sized),
     log: &Mutex<Vec<String>>,
+    pace: Pace,
 ) {
     let mut read = Vec::new();
     loop {
@@ -68,7 +90,15 @@ async fn serve(
             read.drain(..end + 4);
             let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
             log.lock().unwrap().push(line.clone());
-            if stream.write_all(&reply(&line, &head)).await.is_err() {
+            let answer = reply(&line, &head);
+            let (at_once, drips) = match pace {
+                Pace::Drips if line.contains("/chunk") => {
+                    answer.split_at(answer.len() - DRIPPED.min(answer.len()))
+                }
+                _ => (&answer[..], &[][..]),
+            };
+            let sent = stream.write_all(at_once).await;
+            if sent.is_err() || drip(&mut stream, drips).await.is_err() {
                 return;
             }
         }
@@ -77,4 +107,13 @@ async fn serve(
             _ => return,
         }
     }
+}
+
+async fn drip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    for byte in bytes {
+        ticks.tick().await;
+        stream.write_all(&[*byte]).await?;
+    }
+    Ok(())
 }
