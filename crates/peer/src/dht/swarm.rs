@@ -24,8 +24,10 @@ use crate::tracker_client::Hurry;
 
 /// How often peers are looked for while nobody asks for more.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Two look-ups are never closer than this, however often they are asked for.
+/// Two look-ups are never closer than this, however often they are asked for. The first ones may be: a swarm that begins
+/// looks before anybody had the time to announce.
 const LOOK_GAP: Duration = Duration::from_secs(3);
+const LOOK_GAP_FIRST: Duration = Duration::from_millis(500);
 /// New chunks are announced together, so often.
 const GATHER: Duration = Duration::from_secs(5);
 
@@ -82,9 +84,11 @@ impl InDht {
             () = self.facts.closed() => return,
             () = self.dht.joined() => {}
         }
+        let mut gap = LOOK_GAP_FIRST;
         // A seed has no download that listens.
         while !self.facts.is_closed() {
-            let began = Instant::now();
+            let again_at = Instant::now() + gap;
+            gap = (gap * 2).min(LOOK_GAP);
             let mut found = self.dht.find(key).await;
             while let Some(addresses) = found.recv().await {
                 let sightings = addresses.into_iter().map(sighting).collect();
@@ -95,7 +99,7 @@ impl InDht {
             let hurried = async {
                 // The sender lives in `self`.
                 let _ = hurry.changed().await;
-                tokio::time::sleep_until(began + LOOK_GAP).await;
+                tokio::time::sleep_until(again_at).await;
             };
             tokio::select! {
                 biased;
