@@ -19,8 +19,8 @@ pub struct Config {
     /// Most queries sent to one address in any second, of which announcements leave a fourth. libtorrent bans who sends
     /// it more than five.
     pub queries_a_second_to_one: usize,
-    /// Of all queries, those that only ask whether an unknown node is there. Strangers cause them, so they must not use
-    /// up what look-ups need.
+    /// Of all queries, those that only ask whether a node is there: half for nodes of the table, half for strangers, who
+    /// cause them and must not use up what the table and look-ups need.
     pub pings_a_second: usize,
     /// Most answers in any second: bounds what a flood of queries makes a node send to 300 kB/s.
     pub answers_a_second: usize,
@@ -56,7 +56,7 @@ impl Default for Config {
             read_only: false,
             queries_a_second: 50,
             queries_a_second_to_one: 4,
-            pings_a_second: 5,
+            pings_a_second: 10,
             answers_a_second: 500,
             answers_a_second_to_one: 64,
             operations_most: 64,

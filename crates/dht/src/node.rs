@@ -10,7 +10,7 @@ mod operations;
 mod upkeep;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -107,6 +107,12 @@ pub enum Event<'a> {
         /// Its UDP address.
         address: SocketAddr,
     },
+    /// The address that our datagrams come from, as far as the shell knows it. What we provide is told from then on to
+    /// whoever asks for it here: a lone provider has nobody to announce to.
+    OwnAddress {
+        /// Without a port, for providers have their own.
+        ip: IpAddr,
+    },
     /// The time of [`Node::wake_at`] has come.
     Woke,
 }
@@ -151,6 +157,8 @@ pub struct Node {
     config: Config,
     own: Id,
     family: Family,
+    /// Where we are, if that is known.
+    ip: Option<IpAddr>,
     random: StdRng,
     table: RoutingTable,
     records: Records,
@@ -185,6 +193,7 @@ impl Node {
         Node {
             own,
             family,
+            ip: None,
             table: RoutingTable::new(own),
             records: Records::default(),
             tokens: Tokens::new(random.random()),
@@ -220,6 +229,9 @@ impl Node {
             }
             Event::StopAnnouncing { key } => self.announcements.remove(key),
             Event::AddNode { address } => self.add_node(now, address),
+            Event::OwnAddress { ip } => {
+                self.ip = Some(ip).filter(|ip| Family::of(&SocketAddr::new(*ip, 0)) == self.family);
+            }
             Event::Woke => {}
         }
         self.give_up_overdue(now);

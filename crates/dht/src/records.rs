@@ -50,13 +50,25 @@ impl Records {
         self.change_source(source, |held| held.insert((expires, key, provider)));
     }
 
-    /// Up to `most` of the key's providers: a run of them that begins at a random place, so that of many each is told
-    /// to somebody.
-    pub(crate) fn providers(&mut self, now: Time, key: Key, most: usize, random: usize) -> Vec<SocketAddr> {
+    /// Up to `most` of the key's providers that may be told: a run of them that begins at a random place, so that of
+    /// many each is told to somebody.
+    pub(crate) fn providers(
+        &mut self,
+        now: Time,
+        key: Key,
+        most: usize,
+        random: usize,
+        may_be_told: impl Fn(&SocketAddr) -> bool,
+    ) -> Vec<SocketAddr> {
         self.expire(now);
         let Some(records) = self.of_key.get(&key) else { return Vec::new() };
-        let start = if records.len() > most { random % records.len() } else { 0 };
-        records.keys().cycle().skip(start).take(most.min(records.len())).copied().collect()
+        let mut told: Vec<SocketAddr> = records.keys().copied().filter(may_be_told).collect();
+        if told.len() > most {
+            let start = random % told.len();
+            told.rotate_left(start);
+            told.truncate(most);
+        }
+        told
     }
 
     /// How many there are.
@@ -186,8 +198,8 @@ mod tests {
             add(&mut records, minutes(at), 1, 1, 80);
         }
         assert_eq!(records.len(), 1);
-        assert_eq!(records.providers(minutes(84), key(1), 9, 0), [provider(1, 80)]);
-        assert_eq!(records.providers(minutes(85), key(1), 9, 0), []);
+        assert_eq!(records.providers(minutes(84), key(1), 9, 0, |_| true), [provider(1, 80)]);
+        assert_eq!(records.providers(minutes(85), key(1), 9, 0, |_| true), []);
         assert_eq!(records.len(), 0);
     }
 
@@ -199,7 +211,7 @@ mod tests {
         }
         let mut told = BTreeSet::new();
         for random in 0..6 {
-            let some = records.providers(minutes(1), key(1), 2, random);
+            let some = records.providers(minutes(1), key(1), 2, random, |_| true);
             assert_eq!(some.len(), 2);
             told.extend(some);
         }
@@ -215,8 +227,8 @@ mod tests {
             add(&mut records, minutes(1), 1, 66, port);
             add(&mut records, minutes(1), u8::try_from(port % 200).unwrap(), 67, port);
         }
-        assert!(records.providers(minutes(2), key(1), 50, 0).contains(&provider(1, 80)));
-        assert!(records.providers(minutes(2), key(2), 50, 0).contains(&provider(2, 80)));
+        assert!(records.providers(minutes(2), key(1), 50, 0, |_| true).contains(&provider(1, 80)));
+        assert!(records.providers(minutes(2), key(2), 50, 0, |_| true).contains(&provider(2, 80)));
         assert!(records.len() <= small().records_most);
     }
 
@@ -229,7 +241,7 @@ mod tests {
             for (number, host, port, wait) in steps {
                 now += wait;
                 add(&mut records, minutes(now), number, host, port);
-                prop_assert!(records.providers(minutes(now), key(number), 50, 0).contains(&provider(host, port)));
+                prop_assert!(records.providers(minutes(now), key(number), 50, 0, |_| true).contains(&provider(host, port)));
                 prop_assert!(records.len() <= 12);
                 prop_assert_eq!(records.of_key.values().map(BTreeMap::len).sum::<usize>(), records.len());
                 prop_assert_eq!(records.of_source.values().map(BTreeSet::len).sum::<usize>(), records.len());

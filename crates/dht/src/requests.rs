@@ -28,7 +28,7 @@ pub(crate) struct Request {
     pub(crate) expected: Option<Id>,
     /// The operation that waits for it; none for a ping.
     pub(crate) operation: Option<OperationId>,
-    sent: Time,
+    pub(crate) sent: Time,
     slow_at: Time,
 }
 

@@ -33,6 +33,8 @@ const SOURCE_MOST: usize = 2;
 /// What a missed query makes of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missed {
+    /// Sent before it last answered, or before another miss was counted: that counts.
+    Before,
     /// Perhaps a lost packet.
     Once,
     /// It is bad from now on.
@@ -48,6 +50,9 @@ struct Entry {
     heard: Time,
     /// Queries missed since it last answered.
     failures: u32,
+    /// When it last answered, or a miss was counted. What was sent before says no more than that did: of eight queries
+    /// in flight one pause loses all.
+    settled: Time,
 }
 
 impl Entry {
@@ -99,7 +104,7 @@ impl RoutingTable {
         self.buckets[at].touched = now;
         if let Some(entry) = self.entry_mut(contact.id) {
             if entry.contact.address == contact.address {
-                entry.heard = now;
+                (entry.heard, entry.settled) = (now, now);
                 entry.failures = 0;
                 return false;
             }
@@ -115,7 +120,7 @@ impl RoutingTable {
         if let Some(bad) = self.displaceable(at) {
             self.remove(bad);
         }
-        self.buckets[at].entries.push(Entry { contact, heard: now, failures: 0 });
+        self.buckets[at].entries.push(Entry { contact, heard: now, failures: 0, settled: now });
         self.id_at.insert(contact.address, contact.id);
         *self.of_source.entry(Source::of(&contact.address)).or_default() += 1;
         true
@@ -134,15 +139,19 @@ impl RoutingTable {
                 entry.failures > 0
             }
             Some(entry) => entry.is_bad(),
-            None => self.has_room(at, &contact.address) || self.id_at.contains_key(&contact.address),
+            None => self.has_room(at, &contact.address) || self.has(&contact.address),
         }
     }
 
-    /// A node missed a query.
-    pub(crate) fn missed(&mut self, address: &SocketAddr) -> Missed {
+    /// A node missed a query that was sent then.
+    pub(crate) fn missed(&mut self, now: Time, address: &SocketAddr, sent: Time) -> Missed {
         let Some(id) = self.id_at.get(address).copied() else { return Missed::Again };
         let Some(entry) = self.entry_mut(id) else { return Missed::Again };
+        if sent < entry.settled {
+            return if entry.is_bad() { Missed::Again } else { Missed::Before };
+        }
         entry.failures += 1;
+        entry.settled = now;
         let failures = entry.failures;
         if failures >= FAILURES_MOST {
             self.remove(id);
@@ -182,6 +191,11 @@ impl RoutingTable {
     pub(crate) fn quiet(&self, now: Time) -> impl Iterator<Item = Contact> {
         let is_quiet = move |entry: &&Entry| entry.failures > 0 || now.since(entry.heard) >= QUIET_AFTER;
         self.entries().filter(is_quiet).map(|entry| entry.contact)
+    }
+
+    /// Whether there is a node at this address, good or not.
+    pub(crate) fn has(&self, address: &SocketAddr) -> bool {
+        self.id_at.contains_key(address)
     }
 
     /// Whether a node at this address is known to answer.

@@ -25,6 +25,8 @@ const fn values_most(family: Family) -> usize {
 const AROUND_NODES: usize = 12;
 /// Bytes around a list of values: `6:valuesle`.
 const AROUND_VALUES: usize = 10;
+/// Bytes of a ping of ours.
+const PING: usize = 58;
 
 /// A query that came.
 pub(super) struct Asked {
@@ -36,6 +38,14 @@ pub(super) struct Asked {
     pub(super) transaction: Vec<u8>,
 }
 
+/// How many bytes an asker may be sent because of its query.
+#[derive(Clone, Copy)]
+enum Allowance {
+    /// It receives where it says that it is.
+    Proven,
+    Bytes(usize),
+}
+
 impl Node {
     pub(super) fn query(&mut self, now: Time, asked: &Asked, query: &Query, actions: &mut Vec<Action>) {
         // Our own query, back through an address that we did not know to be ours.
@@ -45,10 +55,11 @@ impl Node {
         if !self.may_answer(now, asked.from) {
             return;
         }
+        let allowance = self.allowance_of(now, asked);
         let answer = match query {
             Query::Ping => Answer::from(self.own),
-            Query::FindNode { target, want } => self.nodes_near(now, asked, *target, *want),
-            Query::GetPeers { key, want } => self.providers_of(now, asked, *key, *want),
+            Query::FindNode { target, want } => self.nodes_near(now, asked, allowance, *target, *want),
+            Query::GetPeers { key, want } => self.providers_of(now, asked, allowance, *key, *want),
             Query::AnnouncePeer { key, port, implied_port, token } => {
                 let port = if *implied_port { asked.from.port() } else { *port };
                 if !self.tokens.accepts(now, asked.from.ip(), token) || port == 0 {
@@ -63,10 +74,19 @@ impl Node {
             }
         };
         self.reply(now, asked.from, asked.transaction.clone(), Body::Answer(answer), actions);
+    }
+
+    /// Notes that it asked, and what it may be sent. A ping that finds out whether it is there counts, since the victim
+    /// gets that, too.
+    fn allowance_of(&mut self, now: Time, asked: &Asked) -> Allowance {
+        let proven = self.table.knows(now, &asked.from) || self.proven.holds(now, &asked.from);
         let contact = Contact { id: asked.sender, address: asked.from };
-        if !asked.read_only && self.table.asked(now, contact) {
-            self.meet(asked.from);
+        let pinged = !asked.read_only && self.table.asked(now, contact) && self.meet(now, asked.from);
+        if proven {
+            return Allowance::Proven;
         }
+        let ping = if pinged { PING } else { 0 };
+        Allowance::Bytes((asked.length * AMPLIFICATION_MOST).saturating_sub(ping))
     }
 
     /// Answers with an error.
@@ -102,28 +122,43 @@ impl Node {
         actions.push(Action::Send { to, bytes: Message { transaction, body }.encode() });
     }
 
-    fn nodes_near(&self, now: Time, asked: &Asked, target: Id, want: Want) -> Answer {
-        let room = self.room(now, asked, &Answer::from(self.own));
+    fn nodes_near(&self, now: Time, asked: &Asked, allowance: Allowance, target: Id, want: Want) -> Answer {
+        let room = room(allowance, asked, &Answer::from(self.own));
         let nodes = self.nodes_to_tell(now, asked, target, want, room);
         Answer { nodes, ..Answer::from(self.own) }
     }
 
-    fn providers_of(&mut self, now: Time, asked: &Asked, key: Key, want: Want) -> Answer {
+    fn providers_of(
+        &mut self,
+        now: Time,
+        asked: &Asked,
+        allowance: Allowance,
+        key: Key,
+        want: Want,
+    ) -> Answer {
         let token = Some(self.tokens.token(now, asked.from.ip()));
         let mut answer = Answer { token, ..Answer::from(self.own) };
-        let random = self.random.random::<u32>() as usize;
-        let mut values = self.records.providers(now, key, values_most(self.family), random);
-        values.retain(|value| may_teach(&asked.from, value));
-        let mut room = self.room(now, asked, &answer);
-        if !values.is_empty() {
-            // Half of the room for providers: who holds more may be a node further on.
-            let value = value_bytes(self.family);
-            values.truncate((room / 2).saturating_sub(AROUND_VALUES) / value);
-            room -= (values.len() * value + AROUND_VALUES).min(room);
+        let mut room = room(allowance, asked, &answer);
+        // Half of the room for providers: who holds more may be a node further on.
+        let value = value_bytes(self.family);
+        let most = values_most(self.family).min((room / 2).saturating_sub(AROUND_VALUES) / value);
+        answer.values = self.providers_to_tell(now, asked, key, most);
+        if !answer.values.is_empty() {
+            room -= (answer.values.len() * value + AROUND_VALUES).min(room);
         }
-        answer.values = values;
         answer.nodes = self.nodes_to_tell(now, asked, key.place(), want, room);
         answer
+    }
+
+    /// Up to `most` providers: ourselves, if we are one, then those that announced here.
+    fn providers_to_tell(&mut self, now: Time, asked: &Asked, key: Key, most: usize) -> Vec<SocketAddr> {
+        let ours = self.ip.zip(self.announcements.port(key)).map(SocketAddr::from);
+        let told = |value: &SocketAddr| may_teach(&asked.from, value);
+        let mut values: Vec<SocketAddr> = ours.into_iter().filter(told).take(most).collect();
+        let random = self.random.random::<u32>() as usize;
+        let others = |value: &SocketAddr| told(value) && Some(*value) != ours;
+        values.extend(self.records.providers(now, key, most - values.len(), random, others));
+        values
     }
 
     /// Good nodes near `target` that fit into `room` bytes.
@@ -141,17 +176,13 @@ impl Node {
         nodes.truncate(K.min(room.saturating_sub(AROUND_NODES) / (Id::LENGTH + address_bytes(self.family))));
         nodes
     }
+}
 
-    /// How many bytes may be added to `answer`.
-    fn room(&self, now: Time, asked: &Asked, answer: &Answer) -> usize {
-        let proven = self.table.knows(now, &asked.from) || self.proven.holds(now, &asked.from);
-        if proven {
-            return usize::MAX;
-        }
-        let body = Body::Answer(answer.clone());
-        let bare = Message { transaction: asked.transaction.clone(), body }.encode().len();
-        (asked.length * AMPLIFICATION_MOST).saturating_sub(bare)
-    }
+/// How many bytes may be added to `answer`.
+fn room(allowance: Allowance, asked: &Asked, answer: &Answer) -> usize {
+    let Allowance::Bytes(bytes) = allowance else { return usize::MAX };
+    let body = Body::Answer(answer.clone());
+    bytes.saturating_sub(Message { transaction: asked.transaction.clone(), body }.encode().len())
 }
 
 /// Bytes of an address with its port.

@@ -161,11 +161,12 @@ impl Operation {
     pub(super) fn answered(&mut self, from: Contact, answer: Answer) {
         match &mut self.storing {
             Some(storing) => {
-                // Also when it was passed over, or asked twice.
-                if !storing.taken_by.contains(&from.id) {
+                // Also when it was passed over, or asked twice; but not when this is a late answer to the search.
+                let was_sent = storing.waits_for.remove(&from.address).is_some()
+                    || storing.again.contains(&from.address);
+                if was_sent && !storing.taken_by.contains(&from.id) {
                     storing.taken_by.push(from.id);
                 }
-                storing.waits_for.remove(&from.address);
                 storing.left.retain(|holder| holder.contact != from);
             }
             None => self.lookup.answered(from, answer.token, &answer.nodes),

@@ -77,8 +77,13 @@ impl Node {
         while self.operations.len() < self.config.operations_most
             && let Some((find, key)) = self.finds.pop_front()
         {
-            let known =
-                self.records.providers(now, key, OWN_RECORDS_TOLD, self.random.random::<u32>() as usize);
+            let known = self.records.providers(
+                now,
+                key,
+                OWN_RECORDS_TOLD,
+                self.random.random::<u32>() as usize,
+                |_| true,
+            );
             let number = self.next_operation + 1;
             self.begin(Purpose::Find { find, key }, key.place());
             if let Some(operation) = self.operations.get_mut(&OperationId { rank: Rank::Find, number }) {
@@ -200,12 +205,13 @@ impl Node {
                 }
                 Overdue::Missed(request) => {
                     self.fail(request.operation, &request.to);
-                    match self.table.missed(&request.to) {
-                        Missed::Once => {}
+                    match self.table.missed(now, &request.to, request.sent) {
+                        Missed::Before => {}
+                        // Where packets are lost, it may well be there: one more question, out of turn.
+                        Missed::Once => _ = self.check(request.to),
                         Missed::NowBad => {
                             self.dead.remember(now, request.to, now + DEAD_FOR);
-                            // Where packets are lost, it may well be there: one more question, out of turn.
-                            self.meet(request.to);
+                            self.check(request.to);
                         }
                         Missed::Again => self.dead.remember(now, request.to, now + DEAD_FOR),
                     }

@@ -18,8 +18,9 @@ use crate::routing_table::QUESTIONABLE_AFTER;
 
 /// Ways in that are remembered; the newest displaces the oldest.
 const WAYS_IN_MOST: usize = 64;
-/// Nodes waiting to be asked whether they are there; past it they are left out, and will be heard of again.
-const PINGS_MOST: usize = 64;
+/// Nodes of the table, and as many strangers, waiting to be asked whether they are there; past it they are left out, and
+/// will be heard of again.
+const PINGS_MOST: usize = 32;
 /// Pause after the first attempt to join that left us with few nodes; it doubles with every further one.
 const JOIN_FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
@@ -31,8 +32,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Upkeep {
     ways_in: Vec<SocketAddr>,
-    pings: VecDeque<SocketAddr>,
-    pinged: Window,
+    /// Nodes of the table that may have gone.
+    checks: Pings,
+    /// Addresses that may be nodes. Apart, so that strangers who ask much do not keep us from our own upkeep.
+    strangers: Pings,
     join_at: Option<Time>,
     join_pause: Duration,
     look_at: Option<Time>,
@@ -44,8 +47,8 @@ impl Upkeep {
     pub(super) fn new(config: &Config) -> Self {
         Upkeep {
             ways_in: Vec::new(),
-            pings: VecDeque::new(),
-            pinged: Window::new(config.pings_a_second),
+            checks: Pings::new(config.pings_a_second.div_ceil(2)),
+            strangers: Pings::new((config.pings_a_second / 2).max(1)),
             join_at: None,
             join_pause: JOIN_FIRST,
             look_at: None,
@@ -61,11 +64,27 @@ impl Upkeep {
     pub(super) fn ways_in(&self) -> &[SocketAddr] {
         &self.ways_in
     }
+}
 
-    fn push_ping(&mut self, address: SocketAddr) {
-        if self.pings.len() < PINGS_MOST && !self.pings.contains(&address) {
-            self.pings.push_back(address);
+/// Addresses that wait to be asked whether somebody is there.
+#[derive(Clone, Debug)]
+struct Pings {
+    waiting: VecDeque<SocketAddr>,
+    sent: Window,
+}
+
+impl Pings {
+    const fn new(a_second: usize) -> Self {
+        Pings { waiting: VecDeque::new(), sent: Window::new(a_second) }
+    }
+
+    /// True when it will be asked, and would not have been otherwise.
+    fn push(&mut self, address: SocketAddr) -> bool {
+        let new = self.waiting.len() < PINGS_MOST && !self.waiting.contains(&address);
+        if new {
+            self.waiting.push_back(address);
         }
+        new
     }
 }
 
@@ -84,15 +103,25 @@ impl Node {
         if self.table.good(now).count() < K && !self.is_doing(Purpose::Join) {
             self.upkeep.join_at = Some(now);
         } else {
-            self.upkeep.push_ping(address);
+            self.upkeep.strangers.push(address);
         }
     }
 
-    /// A node that is not known asked something, and there is a place for it.
-    pub(super) fn meet(&mut self, address: SocketAddr) {
-        if !self.requests.waits_for(&address) {
-            self.upkeep.push_ping(address);
+    /// Somebody asked something, and there is a place for a node there: true when it will be asked whether it is there.
+    /// A stranger who just was and said nothing is not, for it may be a victim in whose name another asks; of a node of
+    /// the table we know that it was there.
+    pub(super) fn meet(&mut self, now: Time, address: SocketAddr) -> bool {
+        if self.table.has(&address) {
+            return self.check(address);
         }
+        !self.requests.waits_for(&address)
+            && !self.dead.holds(now, &address)
+            && self.upkeep.strangers.push(address)
+    }
+
+    /// A node of the table may have gone: it is asked. False when it is already.
+    pub(super) fn check(&mut self, address: SocketAddr) -> bool {
+        !self.requests.waits_for(&address) && self.upkeep.checks.push(address)
     }
 
     /// Does what is due.
@@ -116,7 +145,7 @@ impl Node {
     fn look_through_table(&mut self, now: Time) {
         let quiet: Vec<SocketAddr> = self.table.quiet(now).map(|contact| contact.address).collect();
         for address in quiet {
-            self.meet(address);
+            self.check(address);
         }
         let alone = self.table.good(now).next().is_none();
         if alone && self.upkeep.join_at.is_none() && !self.upkeep.ways_in.is_empty() {
@@ -161,17 +190,26 @@ impl Node {
 
     /// Asks nodes whether they are there, as many as may be.
     pub(super) fn send_pings(&mut self, now: Time, actions: &mut Vec<Action>) {
-        for _ in 0..self.upkeep.pings.len() {
-            if let Some(until) = self.upkeep.pinged.wait(now, 0) {
+        let mut checks = std::mem::replace(&mut self.upkeep.checks, Pings::new(0));
+        self.send_some_pings(now, &mut checks, actions);
+        self.upkeep.checks = checks;
+        let mut strangers = std::mem::replace(&mut self.upkeep.strangers, Pings::new(0));
+        self.send_some_pings(now, &mut strangers, actions);
+        self.upkeep.strangers = strangers;
+    }
+
+    fn send_some_pings(&mut self, now: Time, pings: &mut Pings, actions: &mut Vec<Action>) {
+        for _ in 0..pings.waiting.len() {
+            if let Some(until) = pings.sent.wait(now, 0) {
                 self.hold_back(until);
                 return;
             }
-            let Some(address) = self.upkeep.pings.pop_front() else { return };
+            let Some(address) = pings.waiting.pop_front() else { return };
             if self.may_query(now, address, Rank::Upkeep) {
-                self.upkeep.pinged.take(now);
+                pings.sent.take(now);
                 self.send_query(now, address, None, None, Query::Ping, actions);
             } else {
-                self.upkeep.pings.push_back(address);
+                pings.waiting.push_back(address);
             }
         }
     }

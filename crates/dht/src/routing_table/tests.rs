@@ -18,6 +18,31 @@ fn node(bits: usize, number: u16) -> Contact {
     Contact { id: OWN.at_shared_bits(bits, random), address: ([127, 0, high, low], 7).into() }
 }
 
+/// A query is missed, and none was sent before it.
+fn miss(table: &mut RoutingTable, at: u64, node: Contact) -> Missed {
+    table.missed(minutes(at), &node.address, minutes(at))
+}
+
+#[test]
+fn one_pause_is_one_miss_however_many_queries_it_loses() {
+    let mut table = RoutingTable::new(OWN);
+    let millis = |millis| Time::ZERO + Duration::from_millis(millis);
+    let address = node(0, 1).address;
+    table.answered(millis(0), node(0, 1));
+    // Eight in flight; a pause loses them all.
+    for sent in 0..8 {
+        let missed = table.missed(millis(sent * 100 + 2_000), &address, millis(sent * 100));
+        assert_eq!(missed, if sent == 0 { Missed::Once } else { Missed::Before });
+    }
+    assert_eq!(table.nearest(OWN, 8), [node(0, 1)]);
+    table.answered(millis(3_000), node(0, 1));
+    assert_eq!(table.missed(millis(3_500), &address, millis(1_500)), Missed::Before, "it answered since");
+    assert!(table.knows(millis(3_500), &address));
+    // Whereas who stays away is found out.
+    assert_eq!(table.missed(millis(6_000), &address, millis(4_000)), Missed::Once);
+    assert_eq!(table.missed(millis(8_000), &address, millis(6_000)), Missed::NowBad);
+}
+
 #[test]
 fn a21_good_nodes_are_never_displaced_by_newcomers() {
     let mut table = RoutingTable::new(OWN);
@@ -26,10 +51,10 @@ fn a21_good_nodes_are_never_displaced_by_newcomers() {
     }
     assert!(!table.asked(minutes(1), node(5, 50)), "no place: not worth a ping");
     // One of them dies, is found out, and gives way.
-    assert_eq!(table.missed(&node(5, 3).address), Missed::Once);
+    assert_eq!(miss(&mut table, 1, node(5, 3)), Missed::Once);
     assert!(!table.answered(minutes(1), node(5, 50)));
-    assert_eq!(table.missed(&node(5, 3).address), Missed::NowBad);
-    assert_eq!(table.missed(&node(5, 50).address), Missed::Again, "unknown");
+    assert_eq!(miss(&mut table, 1, node(5, 3)), Missed::NowBad);
+    assert_eq!(miss(&mut table, 1, node(5, 50)), Missed::Again, "unknown");
     assert!(table.answered(minutes(1), node(5, 50)));
     let known: Vec<_> = table.good(minutes(1)).collect();
     assert_eq!(known.len(), K);
@@ -59,12 +84,12 @@ fn who_is_silent_becomes_questionable_and_who_misses_queries_is_forgotten() {
     assert!(!table.asked(minutes(15), node(0, 1)), "a known node that asks is there");
     assert!(table.knows(minutes(16), &node(0, 1).address));
     for _ in 0..FAILURES_MOST - 1 {
-        table.missed(&node(0, 1).address);
+        miss(&mut table, 16, node(0, 1));
     }
     assert_eq!(table.nearest_good(minutes(16), OWN, 8), []);
     assert_eq!(table.nearest(OWN, 8), [node(0, 1)], "bad, and all that is left");
     assert!(table.asked(minutes(17), node(0, 1)), "it is back: worth a ping");
-    table.missed(&node(0, 1).address);
+    miss(&mut table, 17, node(0, 1));
     assert_eq!(table.nearest(OWN, 8), []);
 }
 
@@ -109,7 +134,7 @@ proptest! {
             match what {
                 0 | 1 => { table.answered(now, node(bits, number)); }
                 2 => { table.asked(now, node(bits, number)); }
-                _ => { table.missed(&node(bits, number).address); }
+                _ => { table.missed(now, &node(bits, number).address, now); }
             }
             for (at, bucket) in table.buckets.iter().enumerate() {
                 prop_assert!(bucket.entries.len() <= places(at));

@@ -153,6 +153,25 @@ fn two_nodes_are_a_network() {
 }
 
 #[test]
+fn a_lone_provider_tells_of_itself() {
+    let mut world = World::new(9);
+    world.add(address(0));
+    world.announce(0, key(1), Urgency::Torrent);
+    world.add_with(address(1), Config { read_only: true, ..Config::default() });
+    world.introduce(address(1), address(0));
+    assert_eq!(world.look_up(address(1), key(1)), BTreeSet::new(), "it does not know its address");
+    world.tell(address(0), Event::OwnAddress { ip: address(0).ip() });
+    assert_eq!(world.look_up(address(1), key(1)), BTreeSet::from([provider(0)]));
+    assert_eq!(world.look_up(address(1), key(2)), BTreeSet::new(), "of what it announces");
+    world.tell(address(0), Event::StopAnnouncing { key: key(1) });
+    assert_eq!(world.look_up(address(1), key(1)), BTreeSet::new(), "and no longer");
+    // Nobody is told an address that is nearer than they are.
+    world.announce(0, key(1), Urgency::Torrent);
+    world.tell(address(0), Event::OwnAddress { ip: [192, 168, 1, 2].into() });
+    assert_eq!(world.look_up(address(1), key(1)), BTreeSet::new());
+}
+
+#[test]
 fn read_only_nodes_find_and_are_in_nobodys_table() {
     let mut world = World::of_nodes(7, 10);
     world.announce(4, key(1), Urgency::Torrent);
