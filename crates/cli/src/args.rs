@@ -1,5 +1,7 @@
 //! The command line as typed: what every command shares; each command's own flags stand beside its code.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help, which is no Markdown")]
+
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -31,6 +31,7 @@ fn prepared(dir: &Path, folder: &Path, prepare: &str, by: &[&str], args: &[&str]
 }
 
 /// Whether this machine lets a test have a disk of its own.
+#[expect(clippy::print_stderr, reason = "who reads the log is to know what was not tried")]
 fn may_mount() -> bool {
     let probe = "mount -t tmpfs -o size=64k tmpfs /tmp";
     let status = Command::new("unshare").args(["-rm", "sh", "-c", probe]).output();

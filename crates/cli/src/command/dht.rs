@@ -57,7 +57,7 @@ impl Dht {
 
 impl Get {
     async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
-        let bind = global.bind.map_or_else(|| self.any_address(), |bind| bind);
+        let bind = global.bind.unwrap_or_else(|| self.any_address());
         let config =
             DhtConfig { bootstrap: self.dht_bootstrap, public: self.dht_public, ..DhtConfig::default() };
         let hash = self.hash;
