@@ -14,6 +14,8 @@ use crate::message::Contact;
 
 /// Nodes of one source that count among the nearest.
 const OF_A_SOURCE: usize = 2;
+/// Addresses of one id that are tried at a time: who names a node first may lie about where it is.
+const ADDRESSES_OF_AN_ID: u8 = 2;
 /// Nodes kept in mind; farther ones are forgotten.
 const CANDIDATES_MOST: usize = 64;
 /// Nodes of one answer that are looked at. Honest answers hold [`K`], libtorrent's up to 16.
@@ -39,6 +41,15 @@ struct Candidate {
     token: Option<Vec<u8>>,
 }
 
+impl Candidate {
+    const fn is_useless(&self) -> bool {
+        matches!(self.state, State::Slow | State::Failed)
+    }
+}
+
+/// Where a candidate stands: how far it is, then which of the addresses of its id it is.
+type Place = (Distance, u8);
+
 /// A node that answered, with what it wants to see before it takes an announcement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
@@ -51,7 +62,7 @@ pub(crate) struct Holder {
 pub(crate) struct Lookup {
     own: Id,
     target: Id,
-    candidates: BTreeMap<Distance, Candidate>,
+    candidates: BTreeMap<Place, Candidate>,
     /// Ways in whose ids are not known. They are asked first, since nobody knows how near they are.
     unnamed: BTreeMap<SocketAddr, State>,
     /// Every address that ever was a candidate, so that none is asked twice under two ids.
@@ -117,22 +128,30 @@ impl Lookup {
         self.set(address, State::Failed);
     }
 
-    /// It answered, and knows these nodes.
+    /// It answered, and knows these nodes. What it is called it says itself: a way in has no name before, and who told us
+    /// of the others may have given them false ones, so that they would not count.
     pub(crate) fn answered(&mut self, from: Contact, token: Option<Vec<u8>>, nodes: &[Contact]) {
-        if self.unnamed.remove(&from.address).is_some() {
+        let is_misnamed = |candidate: &Candidate| {
+            candidate.contact.address == from.address && candidate.contact.id != from.id
+        };
+        let misnamed =
+            self.candidates.iter().find(|(_, candidate)| is_misnamed(candidate)).map(|(at, _)| *at);
+        let was_misnamed = misnamed.and_then(|at| self.candidates.remove(&at)).is_some();
+        if self.unnamed.remove(&from.address).is_some() || was_misnamed {
             self.addresses.remove(&from.address);
             self.add(from);
+            // Also when there was no place: it is not asked again.
+            self.addresses.insert(from.address);
         }
-        let distance = from.id.distance(self.target);
-        if let Some(candidate) = self.candidates.get_mut(&distance)
-            && candidate.contact == from
-        {
+        if let Some(candidate) = self.candidates.values_mut().find(|candidate| candidate.contact == from) {
             candidate.state = State::Answered;
             candidate.token = token;
         }
+        let mut ids = BTreeSet::new();
         for node in nodes.iter().take(NODES_OF_AN_ANSWER) {
             let same_family = node.address.is_ipv4() == from.address.is_ipv4();
-            if same_family && may_teach(&from.address, &node.address) {
+            // One teller does not take all places of an id.
+            if same_family && may_teach(&from.address, &node.address) && ids.insert(node.id) {
                 self.add(*node);
             }
         }
@@ -164,11 +183,13 @@ impl Lookup {
     }
 
     fn add(&mut self, contact: Contact) {
-        if contact.id == self.own || !self.addresses.insert(contact.address) {
+        if contact.id == self.own || self.addresses.contains(&contact.address) {
             return;
         }
-        let distance = contact.id.distance(self.target);
-        self.candidates.entry(distance).or_insert(Candidate { contact, state: State::Fresh, token: None });
+        let Some(place) = self.place_for(contact.id.distance(self.target)) else { return };
+        self.addresses.insert(contact.address);
+        // The address that it displaces stays among those that are not asked again.
+        self.candidates.insert(place, Candidate { contact, state: State::Fresh, token: None });
         if self.candidates.len() > CANDIDATES_MOST {
             let farthest =
                 self.candidates.iter().rev().find(|(_, c)| c.state == State::Fresh).map(|(at, _)| *at);
@@ -178,10 +199,24 @@ impl Lookup {
         }
     }
 
+    /// Where another address of an id can stand: beside the first, else instead of one that proved useless.
+    fn place_for(&self, distance: Distance) -> Option<Place> {
+        let places = || (0..ADDRESSES_OF_AN_ID).map(|which| (distance, which));
+        let state = |at: &Place| self.candidates.get(at).map(|candidate| candidate.state);
+        [None, Some(State::Failed), Some(State::Slow)]
+            .into_iter()
+            .find_map(|wanted| places().find(|at| state(at) == wanted))
+    }
+
+    /// Whether a node is known by its name.
+    pub(crate) fn knows_anybody(&self) -> bool {
+        !self.candidates.is_empty()
+    }
+
     /// The [`K`] nearest that have not proved useless.
     fn nearest(&self) -> impl Iterator<Item = &Candidate> {
         let mut of_source: BTreeMap<Source, usize> = BTreeMap::new();
-        let useful = self.candidates.values().filter(|c| !matches!(c.state, State::Slow | State::Failed));
+        let useful = self.candidates.values().filter(|candidate| !candidate.is_useless());
         let counted = useful.filter(move |candidate| {
             let source = Source::of(&candidate.contact.address);
             let held = of_source.entry(source).or_default();
@@ -278,6 +313,63 @@ mod tests {
         answer(&mut lookup, 6, &[]);
         assert!(lookup.is_done());
         assert_eq!(lookup.answers(), 3);
+    }
+
+    #[test]
+    fn a21_who_names_a_node_first_does_not_say_where_it_is() {
+        let mut lookup = lookup(&[100, 101, 102]);
+        let elsewhere = |at: u8| Contact { address: ([45, 0, 0, at], 7).into(), ..node(at) };
+        let true_ones: Vec<u8> = (1..=8).collect();
+        ask(&mut lookup);
+        // A liar answers first, and sends us where nobody is. Nor does it help it to name two places for each.
+        let lies: Vec<Contact> = (true_ones.iter())
+            .flat_map(|at| [elsewhere(*at), Contact { address: ([46, 0, 0, *at], 7).into(), ..node(*at) }])
+            .collect();
+        lookup.answered(node(100), None, &lies);
+        answer(&mut lookup, 101, &true_ones);
+        let mut answered = BTreeSet::new();
+        while !lookup.is_done() {
+            let to_ask = lookup.to_ask();
+            for (address, id) in to_ask {
+                let contact = Contact { id: id.unwrap(), address };
+                lookup.asked(&address);
+                if contact == node(contact.id.as_bytes()[0]) {
+                    lookup.answered(contact, Some(vec![]), &[]);
+                    answered.insert(contact.id.as_bytes()[0]);
+                } else {
+                    lookup.slow(&address);
+                }
+            }
+            lookup.failed(&node(102).address);
+        }
+        assert!(true_ones.iter().all(|at| answered.contains(at)), "{answered:?}");
+    }
+
+    #[test]
+    fn a21_a_dead_address_gives_way_to_another_of_the_same_id() {
+        let dead = |last: u8| Contact { address: ([45, 0, 0, last], 7).into(), ..node(1) };
+        let mut lookup = lookup(&[200, 201, 202]);
+        for liar in [200, 201] {
+            lookup.answered(node(liar), None, &[dead(liar)]);
+        }
+        lookup.answered(node(202), None, &[node(1)]);
+        assert!(!lookup.to_ask().contains(&(node(1).address, Some(node(1).id))), "two are enough at a time");
+        lookup.failed(&dead(200).address);
+        lookup.answered(node(202), None, &[node(1)]);
+        assert!(lookup.to_ask().contains(&(node(1).address, Some(node(1).id))));
+    }
+
+    #[test]
+    fn a21_a_node_under_a_false_name_counts_under_its_own() {
+        let mut lookup = lookup(&[200]);
+        ask(&mut lookup);
+        lookup.answered(node(200), None, &[Contact { id: node(1).id, ..node(9) }]);
+        let asked = lookup.to_ask();
+        assert_eq!(asked, [(node(9).address, Some(node(1).id))]);
+        lookup.asked(&asked[0].0);
+        lookup.answered(node(9), Some(vec![9]), &[]);
+        assert!(lookup.is_done());
+        assert_eq!(lookup.holders().iter().map(|holder| holder.contact).collect::<Vec<_>>(), [node(9)]);
     }
 
     #[test]

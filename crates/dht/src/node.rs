@@ -300,7 +300,6 @@ impl Node {
         &mut self,
         now: Time,
         to: SocketAddr,
-        expected: Option<Id>,
         operation: Option<OperationId>,
         query: Query,
         actions: &mut Vec<Action>,
@@ -313,7 +312,7 @@ impl Node {
         };
         self.queried.take(now);
         self.queried_at.take(now, to);
-        self.requests.sent(now, transaction, to, expected, operation);
+        self.requests.sent(now, transaction, to, operation);
         let body = Body::Query { sender: self.own, read_only: self.config.read_only, query };
         let message = Message { transaction: transaction.to_be_bytes().to_vec(), body };
         actions.push(Action::Send { to, bytes: message.encode() });

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use protocol::Time;
 
-use crate::id::Id;
 use crate::node::OperationId;
 
 /// A query is missed after this. Longer than any round trip on earth; shorter would blame nodes for a busy moment.
@@ -24,8 +23,6 @@ const SLOW_LEAST: Duration = Duration::from_millis(150);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) to: SocketAddr,
-    /// Who is believed to be there.
-    pub(crate) expected: Option<Id>,
     /// The operation that waits for it; none for a ping.
     pub(crate) operation: Option<OperationId>,
     pub(crate) sent: Time,
@@ -67,11 +64,10 @@ impl Requests {
         now: Time,
         transaction: u32,
         to: SocketAddr,
-        expected: Option<Id>,
         operation: Option<OperationId>,
     ) {
         let slow_at = now + self.patience();
-        self.of.insert(transaction, Request { to, expected, operation, sent: now, slow_at });
+        self.of.insert(transaction, Request { to, operation, sent: now, slow_at });
         self.due.insert((slow_at, transaction, false));
         self.due.insert((now + GIVE_UP, transaction, true));
     }
@@ -149,7 +145,7 @@ mod tests {
     #[test]
     fn a_query_is_slow_then_missed() {
         let mut requests = Requests::new();
-        requests.sent(millis(0), 7, a(), None, Some(OPERATION));
+        requests.sent(millis(0), 7, a(), Some(OPERATION));
         assert_eq!(requests.wake_at(), Some(millis(500)));
         assert_eq!(requests.overdue(millis(499)), None);
         assert!(matches!(
@@ -165,7 +161,7 @@ mod tests {
     #[test]
     fn a18_only_the_address_that_was_asked_answers_and_only_once() {
         let mut requests = Requests::new();
-        requests.sent(millis(0), 7, a(), None, None);
+        requests.sent(millis(0), 7, a(), None);
         let elsewhere = ([127, 0, 0, 2], 1).into();
         assert!(requests.answered(millis(1), &7u32.to_be_bytes(), &elsewhere).is_none());
         assert!(requests.answered(millis(1), &8u32.to_be_bytes(), &a()).is_none());
@@ -180,12 +176,12 @@ mod tests {
         let mut requests = Requests::new();
         assert_eq!(requests.patience(), SLOW_FIRST);
         for at in 0..50 {
-            requests.sent(millis(at * 1_000), 1, a(), None, None);
+            requests.sent(millis(at * 1_000), 1, a(), None);
             requests.answered(millis(at * 1_000 + 1), &1u32.to_be_bytes(), &a());
         }
         assert_eq!(requests.patience(), SLOW_LEAST);
         for at in 50..100 {
-            requests.sent(millis(at * 1_000), 1, a(), None, None);
+            requests.sent(millis(at * 1_000), 1, a(), None);
             requests.answered(millis(at * 1_000 + 700), &1u32.to_be_bytes(), &a());
         }
         assert!((Duration::from_millis(700)..Duration::from_millis(900)).contains(&requests.patience()));

@@ -167,7 +167,7 @@ impl Operation {
                 if was_sent && !storing.taken_by.contains(&from.id) {
                     storing.taken_by.push(from.id);
                 }
-                storing.left.retain(|holder| holder.contact != from);
+                storing.left.retain(|holder| holder.contact.address != from.address);
             }
             None => self.lookup.answered(from, answer.token, &answer.nodes),
         }
@@ -203,5 +203,48 @@ impl Operation {
     /// Who took the announcement, and how many should have.
     pub(super) fn taken_by(&self) -> (&[Id], usize) {
         self.storing.as_ref().map_or((&[], 0), |storing| (&storing.taken_by, storing.holders))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(number: u8) -> Contact {
+        Contact { id: Id::from_bytes([number; 20]), address: ([93, 184, 0, number], 7).into() }
+    }
+
+    /// What it asks now is sent.
+    fn send(operation: &mut Operation) -> Vec<SocketAddr> {
+        assert!(!operation.is_over());
+        let sent: Vec<SocketAddr> = operation.wanted(Some(80)).into_iter().map(|wanted| wanted.to).collect();
+        for to in &sent {
+            operation.asked(to);
+        }
+        sent
+    }
+
+    #[test]
+    fn a_late_answer_to_the_search_is_not_one_to_the_announcement() {
+        let key = Key::at(Id::from_bytes([0; 20]));
+        let known = vec![node(1), node(2), node(3)];
+        let lookup = Lookup::new(node(99).id, key.place(), known, std::iter::empty());
+        let mut operation = Operation::new(Purpose::Announce { key, urgency: Urgency::Torrent }, lookup);
+        assert_eq!(send(&mut operation).len(), 3);
+        let with_token = |number: u8| Answer { token: Some(vec![1]), ..Answer::from(node(number).id) };
+        operation.slow(&node(1).address);
+        operation.answered(node(2), with_token(2));
+        operation.answered(node(3), with_token(3));
+        assert_eq!(send(&mut operation), [node(2).address, node(3).address]);
+        // What the first says now, it says to the search.
+        operation.answered(node(1), with_token(1));
+        operation.answered(node(2), Answer::from(node(2).id));
+        // The third is slow, is sent it again, and answers the first of the two.
+        operation.slow(&node(3).address);
+        assert_eq!(send(&mut operation), [node(3).address]);
+        operation.slow(&node(3).address);
+        operation.answered(node(3), Answer::from(node(3).id));
+        assert!(operation.is_over());
+        assert_eq!(operation.taken_by(), (&[node(2).id, node(3).id][..], 2));
     }
 }

@@ -115,18 +115,21 @@ impl Node {
             },
             _ => None,
         };
+        let is_joining = operation.purpose == Purpose::Join;
         loop {
             if operation.is_over() {
                 return true;
             }
             let mut moved = false;
             for wanted in operation.wanted(port) {
-                if wanted.expected.is_some() && self.dead.holds(now, &wanted.to) {
+                // A way in that is dead costs a query each time; without it there may be nobody to ask.
+                let only_way = wanted.expected.is_none() && (is_joining || !operation.lookup.knows_anybody());
+                if !only_way && self.dead.holds(now, &wanted.to) {
                     operation.failed(&wanted.to);
                     moved = true;
                 } else if self.may_query(now, wanted.to, id.rank) {
                     operation.asked(&wanted.to);
-                    self.send_query(now, wanted.to, wanted.expected, Some(id), wanted.query, actions);
+                    self.send_query(now, wanted.to, Some(id), wanted.query, actions);
                     moved = true;
                 }
             }
@@ -178,10 +181,6 @@ impl Node {
             self.met.remember(now, contact.id, now + self.config.record_life);
         }
         let Some(operation) = request.operation.and_then(|id| self.operations.get_mut(&id)) else { return };
-        if request.expected.is_some_and(|expected| expected != contact.id) {
-            operation.failed(&from);
-            return;
-        }
         let believable = answer.values.iter().filter(|value| may_teach(&from, value)).copied();
         tell(operation, believable, actions);
         operation.answered(contact, answer);

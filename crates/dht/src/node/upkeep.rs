@@ -207,7 +207,7 @@ impl Node {
             let Some(address) = pings.waiting.pop_front() else { return };
             if self.may_query(now, address, Rank::Upkeep) {
                 pings.sent.take(now);
-                self.send_query(now, address, None, None, Query::Ping, actions);
+                self.send_query(now, address, None, Query::Ping, actions);
             } else {
                 pings.waiting.push_back(address);
             }

@@ -87,6 +87,21 @@ fn dead_nodes_cost_fractions_of_a_second() {
 }
 
 #[test]
+fn ways_in_that_are_dead_are_not_asked_by_every_look_up() {
+    let mut world = World::of_nodes(7, 3);
+    for number in 0..8 {
+        world.introduce(address(1), address(500 + number));
+    }
+    world.run_for(seconds(30));
+    world.forget_packets();
+    for number in 0..10 {
+        world.look_up(address(1), key(number));
+    }
+    let to_dead = world.packets.iter().filter(|packet| !world.hosts.contains_key(&packet.to)).count();
+    assert!(to_dead <= 8, "joining may ask them, ten look-ups not: {to_dead}");
+}
+
+#[test]
 fn a_look_up_without_anybody_to_ask_ends_at_once() {
     let mut world = World::new(6);
     world.add_with(address(0), Config { read_only: true, ..Config::default() });

@@ -236,6 +236,39 @@ fn a21_sybils_round_a_key_hide_nothing_as_long_as_they_are_three_hosts() {
 }
 
 #[test]
+fn a21_a_liar_asked_early_does_not_hide_the_true_nodes() {
+    // It names the eight nodes nearest to the key truly, and says that they are elsewhere; or names others there.
+    for false_names in [false, true] {
+        let mut world = World::of_nodes(11, 30);
+        let key = key(1);
+        world.announce(5, key, Urgency::Torrent);
+        world.run_for(seconds(10));
+        let mut all: Vec<SocketAddr> = (0..30).map(address).collect();
+        all.sort_by_key(|at| world.node(*at).id().distance(key.place()));
+        let lies = all.iter().take(8).zip(0u8..).map(|(at, number)| {
+            let id = world.node(*at).id();
+            if false_names {
+                let mut bytes = *key.place().as_bytes();
+                bytes[19] ^= number + 1;
+                return Contact { id: Id::from_bytes(bytes), address: *at };
+            }
+            Contact { id, address: ([45, 0, 0, number], 6_881).into() }
+        });
+        let at = address(999);
+        let lies = lies.collect();
+        world.hosts.insert(at, liar(Id::from_bytes([7; 20]), lies, Vec::new()));
+        for guest in 50..80 {
+            // Which of the two ways in answers first is chance.
+            world.add_with(address(guest), Config { read_only: true, ..Config::default() });
+            world.introduce(address(guest), at);
+            world.introduce(address(guest), all[29]);
+            let found = world.look_up(address(guest), key);
+            assert_eq!(found, BTreeSet::from([provider(5)]), "{guest}, false names: {false_names}");
+        }
+    }
+}
+
+#[test]
 fn a21_newcomers_do_not_push_old_nodes_out_of_the_tables() {
     let mut world = World::of_nodes(5, 20);
     let known: BTreeSet<_> = world.node(address(0)).good_nodes(world.now).into_iter().collect();
