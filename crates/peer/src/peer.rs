@@ -204,6 +204,7 @@ async fn start_dht(
     let setup = dht::Setup {
         config: dht,
         bind: config.bind,
+        host: config.host.as_ip(),
         read_only: false,
         net: config.net.clone(),
         clock,

@@ -36,6 +36,8 @@ pub(super) struct Status {
 pub(super) struct Setup {
     pub(super) socket: Udp,
     pub(super) address: SocketAddr,
+    /// The address that others reach us at, if it is known.
+    pub(super) own: Option<IpAddr>,
     pub(super) read_only: bool,
     pub(super) clock: Clock,
     /// One for each family.
@@ -50,6 +52,7 @@ pub(super) struct Driver {
     /// Whether IPv4 addresses are written as IPv6 ones on this socket.
     mapped: bool,
     nodes: Vec<(Family, Node)>,
+    own: Option<IpAddr>,
     clock: Clock,
     inbox: mpsc::Receiver<Command>,
     finds: BTreeMap<FindId, Finding>,
@@ -67,7 +70,7 @@ struct Finding {
 
 impl Driver {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { socket, address, read_only, clock, seeds, inbox, status, stop } = setup;
+        let Setup { socket, address, own, read_only, clock, seeds, inbox, status, stop } = setup;
         let mapped = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         let families = if mapped { vec![Family::V6, Family::V4] } else { vec![Family::of(&address)] };
         let config = Config { read_only, ..Config::default() };
@@ -77,6 +80,7 @@ impl Driver {
             socket,
             mapped,
             nodes,
+            own,
             clock,
             inbox,
             finds: BTreeMap::new(),
@@ -90,6 +94,11 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let mut buffer = vec![0; MAX_DATAGRAM + 1];
         let stop = self.stop.clone();
+        if let Some(ip) = self.own {
+            for at in 0..self.nodes.len() {
+                self.tell_node(at, Event::OwnAddress { ip }).await;
+            }
+        }
         loop {
             let wake = self.nodes.iter().filter_map(|(_, node)| node.wake_at()).min();
             let wake = wake.map_or_else(|| Instant::now() + FAR, |time| self.clock.instant(time));

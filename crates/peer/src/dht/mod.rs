@@ -67,6 +67,8 @@ pub struct DhtError {
 pub(crate) struct Setup {
     pub(crate) config: DhtConfig,
     pub(crate) bind: IpAddr,
+    /// What others call this host; needed when it is bound to all addresses.
+    pub(crate) host: Option<IpAddr>,
     /// It asks and does not answer.
     pub(crate) read_only: bool,
     pub(crate) net: Net,
@@ -98,7 +100,7 @@ pub struct Dht {
 impl Dht {
     /// Listens, and looks for others from the moment it returns.
     pub(crate) async fn start(setup: Setup) -> Result<Dht, DhtError> {
-        let Setup { config, bind, read_only, net, clock, seeds, stop, tasks } = setup;
+        let Setup { config, bind, host, read_only, net, clock, seeds, stop, tasks } = setup;
         let address = SocketAddr::new(bind, config.port);
         let error = |source| DhtError { address, source };
         let socket = net.udp(address, RECEIVE_BUFFER).await.map_err(error)?;
@@ -109,6 +111,7 @@ impl Dht {
         let driver = Driver::new(driver::Setup {
             socket,
             address,
+            own: Some(address.ip()).filter(|ip| !ip.is_unspecified()).or(host),
             read_only,
             clock,
             seeds,
@@ -135,6 +138,7 @@ impl Dht {
         let setup = Setup {
             config,
             bind,
+            host: None,
             read_only: true,
             net: Net::default(),
             clock: Clock::start(),

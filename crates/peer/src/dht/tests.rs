@@ -6,6 +6,7 @@ async fn node(bind: &str, tasks: &TaskTracker, stop: &CancellationToken) -> Dht 
     let setup = Setup {
         config: DhtConfig::default(),
         bind: bind.parse().unwrap(),
+        host: None,
         read_only: false,
         net: Net::default(),
         clock: Clock::start(),
@@ -71,6 +72,22 @@ async fn a_guest_finds_and_leaves_no_trace() {
         Dht::with_guest(config, bind, async |guest| guest.providers(&hash, Duration::from_secs(20)).await);
     assert_eq!(providers.await.unwrap(), ["127.0.0.1:80".parse().unwrap()]);
     assert_eq!((one.nodes(), other.nodes()), (1, 1), "each knows the other and nobody else");
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+#[tokio::test]
+async fn a_guest_finds_a_lone_provider() {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let lone = node("127.0.0.1", &tasks, &stop).await;
+    let hash = protocol::HashAlgorithm::Sha1.digest(b"abc");
+    lone.announce(Key::of_hash(&hash), NonZeroU16::new(80).unwrap(), Urgency::Torrent).await;
+    let config = DhtConfig { bootstrap: vec![lone.address().into()], ..DhtConfig::default() };
+    let bind = "127.0.0.1".parse().unwrap();
+    let providers =
+        Dht::with_guest(config, bind, async |guest| guest.providers(&hash, Duration::from_secs(20)).await);
+    assert_eq!(providers.await.unwrap(), ["127.0.0.1:80".parse().unwrap()]);
     stop.cancel();
     tasks.close();
     tasks.wait().await;

@@ -100,9 +100,8 @@ impl NodeList {
         nodes.retain(|node| Some(node) != ours);
         // The oldest come first, and would have to take in everybody.
         self.context.chance.with(|rng| nodes.shuffle(rng));
-        for node in nodes.iter().take(USED) {
-            self.dht.add_nodes(ways_in::addresses(&self.context.net, node).await).await;
-        }
+        nodes.truncate(USED);
+        ways_in::add(&self.dht, &self.context.net, &nodes).await;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use net::Net;
 use protocol::{Host, HostPort};
 
@@ -40,17 +42,27 @@ impl WaysIn {
         let public = PUBLIC.iter().filter(|_| self.config.public).filter_map(|node| node.parse().ok());
         let given: Vec<HostPort> = self.config.bootstrap.iter().cloned().chain(public).collect();
         loop {
-            for node in &given {
-                self.dht.add_nodes(addresses(&self.net, node).await).await;
-            }
+            add(&self.dht, &self.net, &given).await;
             let pause = if self.dht.nodes() == 0 { ALONE } else { JOINED };
             tokio::time::sleep(pause).await;
         }
     }
 }
 
+/// Makes nodes known to ours: addresses at once, names as they are resolved, so that one that stalls holds up nobody.
+pub(super) async fn add(dht: &Dht, net: &Net, nodes: &[HostPort]) {
+    let (known, named): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.host().as_ip().is_some());
+    for node in known {
+        dht.add_nodes(addresses(net, node).await).await;
+    }
+    let mut resolved: FuturesUnordered<_> = named.into_iter().map(|node| addresses(net, node)).collect();
+    while let Some(addresses) = resolved.next().await {
+        dht.add_nodes(addresses).await;
+    }
+}
+
 /// Where a node that was named can be.
-pub(super) async fn addresses(net: &Net, node: &HostPort) -> Vec<SocketAddr> {
+async fn addresses(net: &Net, node: &HostPort) -> Vec<SocketAddr> {
     let ips = match node.host() {
         Host::Ip(ip) => vec![*ip],
         Host::Name(name) => match tokio::time::timeout(RESOLVE, net.resolve(name.as_str())).await {
