@@ -22,6 +22,7 @@ mod fetch;
 mod gate;
 mod holding;
 mod http_client;
+mod hurry;
 mod identity;
 mod metrics_client;
 mod neighbour;

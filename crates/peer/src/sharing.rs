@@ -20,8 +20,9 @@ use crate::dht::tracker::NodeList;
 use crate::download::{Driver, Ending, INBOX, Setup};
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
+use crate::hurry::Hurry;
 use crate::progress::{Completed, Meter, Progress};
-use crate::tracker_client::{Hurry, TrackerClient, Troubles};
+use crate::tracker_client::{TrackerClient, Troubles};
 
 /// Why a download did not complete.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -93,7 +94,7 @@ impl Start {
         let (progress_to, progress) = watch::channel(first);
         let (outcome_to, outcome) = watch::channel(None);
         let (tell, inbox) = mpsc::channel(INBOX);
-        let (hurry, troubles) = (Hurry::new(), Troubles::default());
+        let (hurry, troubles) = (Hurry::default(), Troubles::default());
         for url in &self.trackers {
             let client = TrackerClient {
                 url: url.clone(),

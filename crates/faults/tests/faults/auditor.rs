@@ -1,5 +1,5 @@
-//! One who looks from outside, once a second: who claims to hold a chunk must be able to send it, and the tracker's list
-//! is noted.
+//! One who looks from outside, once a second: the tracker's list is noted, and whoever claims to hold a chunk, each in
+//! turn, must be able to send it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub(crate) struct Auditor {
 impl Auditor {
     pub(crate) async fn run(mut self) {
         let mut ticks = tokio::time::interval(EVERY);
-        loop {
+        let mut turns = self.peers.clone().into_iter().cycle();
+        while let Some((host, address)) = turns.next() {
             ticks.tick().await;
             self.list().await;
-            for (host, address) in self.peers.clone() {
-                self.try_a_claim(host, address).await;
-            }
+            // One at a time: whom it asks has others to serve.
+            self.try_a_claim(host, address).await;
         }
     }
 

@@ -4,9 +4,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use net::{BoxFuture, Datagrams, Incoming, Network, Pipe};
+use rand::RngExt;
+use rand::rngs::StdRng;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -34,6 +37,9 @@ pub(crate) struct Wire {
     pub(crate) record: Record,
     pub(crate) manners: Manners,
     pub(crate) lines: Lines,
+    /// The share of datagrams that is lost on the way out, and what decides which.
+    pub(crate) loss: f64,
+    pub(crate) dice: Arc<Mutex<StdRng>>,
 }
 
 impl Network for Wire {
@@ -65,7 +71,10 @@ impl Network for Wire {
     }
 
     fn udp(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Datagrams>>> {
-        Box::pin(async move { Ok(Box::new(Udp(UdpSocket::bind(address).await?)) as Box<dyn Datagrams>) })
+        Box::pin(async move {
+            let socket = UdpSocket::bind(address).await?;
+            Ok(Box::new(Udp { socket, wire: self.clone() }) as Box<dyn Datagrams>)
+        })
     }
 }
 
@@ -89,19 +98,24 @@ impl Incoming for Ear {
     }
 }
 
-struct Udp(UdpSocket);
+struct Udp {
+    socket: UdpSocket,
+    wire: Wire,
+}
 
 impl Datagrams for Udp {
     fn send_to<'a>(&'a self, bytes: &'a [u8], to: SocketAddr) -> BoxFuture<'a, io::Result<usize>> {
-        Box::pin(self.0.send_to(bytes, to))
+        let lost = self.wire.dice.lock().unwrap().random_bool(self.wire.loss);
+        self.wire.record.moves(self.wire.host, Move::Sends(bytes.len()), Some(to.ip()));
+        if lost { Box::pin(async { Ok(bytes.len()) }) } else { Box::pin(self.socket.send_to(bytes, to)) }
     }
 
     fn recv_from<'a>(&'a self, buffer: &'a mut [u8]) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>> {
-        Box::pin(self.0.recv_from(buffer))
+        Box::pin(self.socket.recv_from(buffer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.local_addr()
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) enum Kind {
     Orphaned,
     /// The tracker ends and comes back with an empty memory; nothing else happens.
     Returning,
+    /// There never is a tracker: the DHT brings them together, and datagrams are lost.
+    Trackerless,
 }
 
 /// A swarm and its faults.
@@ -66,8 +68,13 @@ pub(crate) struct Plan {
     pub(crate) size: usize,
     /// What each seed sends in a second.
     pub(crate) limit_up: u64,
+    /// Whether they are DHT nodes, too, and the share of its datagrams that is lost.
+    pub(crate) dht: Option<f64>,
     pub(crate) faults: Vec<(Duration, Fault)>,
 }
+
+/// A seed sends at least so much in a second: the auditor, too, has to live from it.
+const LEAST_UP: u64 = 24 << 10;
 
 /// Longest time from the last fault until everybody is complete: waits of a minute for hosts that failed repeatedly
 /// (`LEFT_ALONE_LAST` in `peer`), and time-outs of connections that hang (45 seconds) before that.
@@ -77,7 +84,10 @@ impl Plan {
     /// The plan of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let kind = *[Kind::Rough, Kind::Rough, Kind::Orphaned, Kind::Returning].choose(&mut rng).unwrap();
+        let kind =
+            *[Kind::Rough, Kind::Rough, Kind::Rough, Kind::Orphaned, Kind::Returning, Kind::Trackerless]
+                .choose(&mut rng)
+                .unwrap();
         let mut hosts = vec![Role::Tracker];
         hosts.extend((0..rng.random_range(1..=2)).map(|_| Role::Seed(Manners::Honest)));
         if rng.random_bool(0.3) {
@@ -85,14 +95,21 @@ impl Plan {
         }
         hosts.extend((0..rng.random_range(2..=6)).map(|_| Role::Leecher));
         let chunk_size = 8 << 10 << rng.random_range(0..=4u32);
-        let chunks = rng.random_range(3..=24);
+        let chunks = rng.random_range(8..=32);
         let size = chunks * chunk_size as usize - rng.random_range(0..chunk_size as usize);
         // The seeds alone would take so long for one copy: there is time for things to happen.
-        let limit_up = size as u64 / rng.random_range(3..=15u64);
-        let mut plan = Plan { seed, kind, hosts, chunk_size, size, limit_up, faults: Vec::new() };
+        let limit_up = (size as u64 / rng.random_range(6..=25u64)).max(LEAST_UP);
+        let with_dht = kind == Kind::Trackerless || rng.random_bool(0.25);
+        let dht = with_dht.then(|| *[0.0, 0.05, 0.25].choose(&mut rng).unwrap());
+        let mut plan = Plan { seed, kind, hosts, chunk_size, size, limit_up, dht, faults: Vec::new() };
         match kind {
             Kind::Rough => plan.befall(&mut rng),
-            Kind::Orphaned => plan.orphan(&mut rng),
+            Kind::Orphaned => {
+                // When everybody has had time to meet.
+                let ends = millis(&mut rng, 4_000..8_000);
+                plan.orphan(ends, &mut rng);
+            }
+            Kind::Trackerless => plan.orphan(Duration::ZERO, &mut rng),
             Kind::Returning => {
                 let (ends, away) = (millis(&mut rng, 500..15_000), millis(&mut rng, 500..60_000));
                 let how = [Fault::Crash(TRACKER), Fault::PullThePlug(TRACKER)];
@@ -108,8 +125,8 @@ impl Plan {
     fn befall(&mut self, rng: &mut StdRng) {
         let mut busy: BTreeMap<(HostId, HostId), Duration> = BTreeMap::new();
         let mut begins = Duration::ZERO;
-        for _ in 0..rng.random_range(2..=9) {
-            begins += millis(rng, 0..4_000);
+        for _ in 0..rng.random_range(3..=12) {
+            begins += millis(rng, 0..3_000);
             let ends = begins + millis(rng, 100..12_000);
             let one = HostId(rng.random_range(0..self.hosts.len()));
             let other = HostId((one.0 + rng.random_range(1..self.hosts.len())) % self.hosts.len());
@@ -124,22 +141,20 @@ impl Plan {
                 4 => (Fault::Nap(one), Fault::Nap(one)),
                 _ => (Fault::PullThePlug(one), Fault::Start(one)),
             };
-            let links: Vec<_> = match from {
-                Fault::Crash(_) | Fault::PullThePlug(_) | Fault::Nap(_) => {
-                    (0..self.hosts.len()).filter(|at| *at != one.0).map(|at| link(one, HostId(at))).collect()
-                }
-                _ => vec![link(one, other)],
+            let what = match from {
+                Fault::Crash(_) | Fault::PullThePlug(_) | Fault::Nap(_) => (one, one),
+                _ => (one.min(other), one.max(other)),
             };
-            if links.iter().all(|link| busy.get(link).is_none_or(|until| *until < begins)) {
-                busy.extend(links.into_iter().map(|link| (link, ends)));
+            if busy.get(&what).is_none_or(|until| *until < begins) {
+                busy.insert(what, ends);
                 self.faults.extend([(begins, from), (ends, to)]);
             }
         }
     }
 
-    /// The tracker ends when everybody has had time to meet; the links between the others are bad, not broken.
-    fn orphan(&mut self, rng: &mut StdRng) {
-        self.faults.push((millis(rng, 4_000..8_000), Fault::Crash(TRACKER)));
+    /// The tracker ends for good; the links between the others are bad, not broken.
+    fn orphan(&mut self, ends: Duration, rng: &mut StdRng) {
+        self.faults.push((ends, Fault::Crash(TRACKER)));
         let mut begins = Duration::from_secs(4);
         for _ in 0..rng.random_range(0..=4) {
             begins += millis(rng, 0..3_000);
@@ -180,10 +195,6 @@ impl Plan {
     }
 }
 
-fn link(one: HostId, other: HostId) -> (HostId, HostId) {
-    (one.min(other), one.max(other))
-}
-
 fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
     // Whole ticks of the simulation.
     Duration::from_millis(rng.random_range(range) / 10 * 10)
@@ -191,10 +202,10 @@ fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { seed, kind, size, chunk_size, limit_up, .. } = self;
+        let Plan { seed, kind, size, chunk_size, limit_up, dht, .. } = self;
         writeln!(
             f,
-            "seed {seed}, {kind:?}: {size} bytes in chunks of {chunk_size}, {limit_up} bytes a second"
+            "seed {seed}, {kind:?}: {size} bytes in chunks of {chunk_size}, {limit_up} bytes a second, DHT {dht:?}"
         )?;
         let names: Vec<String> = (0..self.hosts.len()).map(|at| self.name(HostId(at))).collect();
         writeln!(f, "hosts: {}", names.join(" "))?;

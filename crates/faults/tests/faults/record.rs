@@ -30,6 +30,8 @@ pub(crate) enum Move {
     Asks(usize),
     /// So many bytes of an answer.
     Answers(usize),
+    /// A datagram of so many bytes.
+    Sends(usize),
     /// The connection that it opened or accepted as its so-manieth.
     Closes(u64),
 }

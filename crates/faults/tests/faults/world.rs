@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use net::Net;
-use peer::{Config, Content, Job, MetricsTo, Order, Peer};
+use peer::{Config, Content, DhtConfig, Job, MetricsTo, Order, Peer};
 use protocol::torrent::ChunkSize;
 use protocol::{BaseUrl, ChunkSet, HashAlgorithm, Host, Torrent};
 use rand::rngs::StdRng;
@@ -28,6 +28,7 @@ use crate::record::{Facts, HostId, Record};
 
 /// Where everybody listens, on a network of its own in which nothing else lives.
 pub(crate) const PORT: u16 = 9000;
+const DHT_PORT: u16 = 9001;
 /// A step of the simulation: every host runs once, messages move.
 const TICK: Duration = Duration::from_millis(10);
 /// A tracker that came back is looked at for so long.
@@ -179,9 +180,16 @@ impl Stage {
         };
         let lines = Lines::new(host, self.record.clone());
         self.lines.lock().unwrap().insert(host, lines.clone());
-        let net = Net::other(Wire { host, record: self.record.clone(), manners, lines: lines.clone() });
         // No two processes have the same, and the second life of one is another process.
         let seed = self.plan.seed.wrapping_mul(1_000_003) ^ (host.0 * 1_000 + life) as u64;
+        let net = Net::other(Wire {
+            host,
+            record: self.record.clone(),
+            manners,
+            lines: lines.clone(),
+            loss: self.plan.dht.unwrap_or_default(),
+            dice: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))),
+        });
         let process = async {
             match self.plan.hosts[host.0] {
                 Role::Tracker => track(net, seed).await,
@@ -218,7 +226,7 @@ impl Stage {
             limit_up,
             limit_down: None,
             metrics: MetricsTo::Off,
-            dht: None,
+            dht: self.plan.dht.map(|_| self.dht()),
             net,
             seed,
         };
@@ -243,6 +251,13 @@ impl Stage {
         std::future::pending().await
     }
 
+    /// Two that everybody knows, as a user would name them.
+    fn dht(&self) -> DhtConfig {
+        let known = self.addresses.iter().filter(|(host, _)| **host != TRACKER).take(2);
+        let bootstrap = known.map(|(_, address)| SocketAddr::new(*address, DHT_PORT).into()).collect();
+        DhtConfig { port: DHT_PORT, bootstrap, public: false, saved: None }
+    }
+
     fn befall(&self, sim: &mut Sim<'_>, fault: Fault, sabotage: Sabotage) {
         let address = |host: HostId| self.addresses[&host];
         match fault {
@@ -256,7 +271,9 @@ impl Stage {
             }
             Fault::Nap(host) => self.naps[&host].notify_one(),
             Fault::Crash(host) => {
-                self.lines.lock().unwrap()[&host].end();
+                // None before its first step.
+                let lines = self.lines.lock().unwrap().get(&host).cloned();
+                lines.iter().for_each(Lines::end);
                 self.step(sim);
                 sim.crash(address(host));
                 self.look_at_disk(host, sabotage);

@@ -20,7 +20,7 @@ use super::Dht;
 use crate::context::Context;
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
-use crate::tracker_client::Hurry;
+use crate::hurry::Hurry;
 
 /// How often peers are looked for while nobody asks for more.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -97,8 +97,7 @@ impl InDht {
                 }
             }
             let hurried = async {
-                // The sender lives in `self`.
-                let _ = hurry.changed().await;
+                hurry.asked().await;
                 tokio::time::sleep_until(again_at).await;
             };
             tokio::select! {

@@ -27,8 +27,9 @@ use self::roster::Roster;
 use crate::context::Context;
 use crate::fact::{Fact, Source};
 use crate::holding::Holding;
+use crate::hurry::Hurry;
 use crate::progress::{Meter, Progress, Sources};
-use crate::tracker_client::{Hurry, Troubles};
+use crate::tracker_client::Troubles;
 
 /// Facts waiting for the driver. Whoever has more to tell waits: that is the back-pressure.
 pub(crate) const INBOX: usize = 1024;

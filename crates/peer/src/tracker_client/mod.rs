@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use protocol::BaseUrl;
 use protocol::api::well_known::{self, WellKnown};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ use crate::context::Context;
 use crate::fact::{Fact, Sighting};
 use crate::holding::Holding;
 use crate::http_client::HttpError;
+use crate::hurry::Hurry;
 
 /// Longest wait for any answer of a tracker.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
@@ -52,26 +53,6 @@ pub(super) struct Round {
     pub(super) sightings: Vec<Sighting>,
     /// When it wants to hear from us again.
     pub(super) again_after: Duration,
-}
-
-/// Asks trackers to be quick: a counter that announcers watch.
-#[derive(Clone)]
-pub(crate) struct Hurry(watch::Sender<u64>);
-
-impl Hurry {
-    pub(crate) fn new() -> Self {
-        Hurry(watch::Sender::new(0))
-    }
-
-    /// Changes when more peers are wanted.
-    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
-    }
-
-    /// Announce soon.
-    pub(crate) fn ask(&self) {
-        self.0.send_modify(|count| *count += 1);
-    }
 }
 
 /// The last trouble of each tracker, for people.
@@ -148,8 +129,7 @@ impl TrackerClient {
                 }
             };
             let hurried = async {
-                // The sender lives in `self`.
-                let _ = hurry.changed().await;
+                hurry.asked().await;
                 tokio::time::sleep_until(began + GAP).await;
             };
             tokio::select! {
