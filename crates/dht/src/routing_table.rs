@@ -203,11 +203,14 @@ impl RoutingTable {
         self.id_at.get(address).and_then(|id| self.entry(*id)).is_some_and(|entry| entry.is_good(now))
     }
 
-    /// A bucket in which nothing happened for a quarter of an hour, now taken as looked after. Buckets nearer than the
-    /// nearest node are as good as one: there is nobody to be found.
+    /// A bucket in which nothing happened for a quarter of an hour, now taken as looked after. Of the
+    /// buckets nearer than the first that has places left one is enough, for all their nodes together are few: whoever
+    /// has an id near ours does not make us look through the empty space between.
     pub(crate) fn stale_bucket(&mut self, now: Time, since: Time) -> Option<usize> {
         let deepest = self.buckets.iter().rposition(|bucket| !bucket.entries.is_empty())?;
-        let stale = self.buckets[..=deepest].iter().position(|bucket| bucket.touched < since)?;
+        let has_room = |(at, bucket): (usize, &Bucket)| (bucket.entries.len() < K).then_some(at + 1);
+        let last = self.buckets.iter().enumerate().find_map(has_room).unwrap_or(deepest).min(deepest);
+        let stale = self.buckets[..=last].iter().position(|bucket| bucket.touched < since)?;
         self.buckets[stale].touched = now;
         Some(stale)
     }

@@ -33,7 +33,11 @@ fn query(dict: &Dict<'_>, transaction: &[u8]) -> Result<Body, Unreadable> {
         b"find_node" => find_node(arguments),
         b"get_peers" => get_peers(arguments),
         b"announce_peer" => announce_peer(arguments),
-        _ => return Err(Unreadable::UnknownMethod { transaction: transaction.to_vec() }),
+        // A method that is invented later: who names a place is told the nodes near it, as libtorrent does.
+        _ => match ["target", "info_hash"].into_iter().find_map(|key| id(arguments, key)) {
+            Some(target) => want(arguments).map(|want| Query::FindNode { target, want }),
+            None => return Err(Unreadable::UnknownMethod { transaction: transaction.to_vec() }),
+        },
     };
     let sender = id(arguments, "id").ok_or_else(bad)?;
     Ok(Body::Query { sender, read_only: dict.int("ro") == Some(1), query: query.ok_or_else(bad)? })
@@ -50,6 +54,8 @@ fn get_peers(arguments: &Dict<'_>) -> Option<Query> {
 fn announce_peer(arguments: &Dict<'_>) -> Option<Query> {
     let implied_port = arguments.int("implied_port").is_some_and(|implied| implied != 0);
     let port = match arguments.int("port") {
+        // What it says then does not count (BEP 5).
+        Some(port) if implied_port => u16::try_from(port).unwrap_or(0),
         Some(port) => u16::try_from(port).ok()?,
         None if implied_port => 0,
         None => return None,
@@ -99,7 +105,8 @@ fn answer(dict: &Dict<'_>) -> Option<Answer> {
 
 fn error(dict: &Dict<'_>) -> Option<Body> {
     match dict.list("e")? {
-        [Value::Int(code), Value::Bytes(text)] => Some(Body::Error { code: *code, text: text.to_vec() }),
+        // Whatever some add to it: a refusal that is not understood would pass for a lost packet.
+        [Value::Int(code), Value::Bytes(text), ..] => Some(Body::Error { code: *code, text: text.to_vec() }),
         _ => None,
     }
 }

@@ -88,6 +88,32 @@ fn what_other_programs_add_is_skipped() {
 }
 
 #[test]
+fn what_bep_5_lets_others_do_is_understood() {
+    let implied = |port: &str| {
+        format!(
+            "d1:ad2:id20:abcdefghij012345678912:implied_porti1e9:info_hash20:mnopqrstuvwxyz1234564:porti{port}e\
+             5:token1:te1:q13:announce_peer1:t2:aa1:y1:qe"
+        )
+    };
+    for port in ["-1", "65536", "80"] {
+        let decoded = Message::decode(implied(port).as_bytes()).unwrap();
+        let Body::Query { query: Query::AnnouncePeer { implied_port, .. }, .. } = decoded.body else {
+            panic!()
+        };
+        assert!(implied_port, "{port} does not count");
+    }
+    let error = Message::decode(b"d1:eli203e3:Bad4:moree1:t2:aa1:y1:ee").unwrap().body;
+    assert_eq!(error, Body::Error { code: 203, text: b"Bad".to_vec() });
+    for place in ["6:target", "9:info_hash"] {
+        let new = format!(
+            "d1:ad2:id20:abcdefghij0123456789{place}20:mnopqrstuvwxyz123456e1:q6:invent1:t2:aa1:y1:qe"
+        );
+        let near = Query::FindNode { target: B, want: Want::default() };
+        assert_eq!(Message::decode(new.as_bytes()), Ok(query(near)), "{place}");
+    }
+}
+
+#[test]
 fn a18_what_is_wrong_in_part_is_wrong() {
     let bad = Err(Unreadable::BadArguments { transaction: b"aa".to_vec() });
     let unknown = Err(Unreadable::UnknownMethod { transaction: b"aa".to_vec() });

@@ -119,7 +119,20 @@ fn a_bucket_where_nothing_happened_is_refreshed_once_in_a_while() {
         None,
         "bucket 2 heard of its node, nobody is nearer"
     );
-    assert_eq!(table.stale_bucket(minutes(26), minutes(11)), Some(2));
+    assert_eq!(table.stale_bucket(minutes(26), minutes(12)), Some(0));
+}
+
+#[test]
+fn a21_nodes_near_our_own_id_do_not_make_us_refresh_the_space_between() {
+    let mut table = RoutingTable::new(OWN);
+    for number in 0..40 {
+        table.answered(minutes(0), node(usize::from(number % 4), number));
+    }
+    for number in 40..48 {
+        table.answered(minutes(0), node(140, number));
+    }
+    let refreshed = std::iter::from_fn(|| table.stale_bucket(minutes(30), minutes(15)));
+    assert_eq!(refreshed.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
 }
 
 proptest! {
