@@ -129,6 +129,7 @@ fn turn(experiment: &mut Experiment, knob: &str, value: u64) {
             brains.seed_upload.sent_memory = millis;
         }
         "mostavoided" => brains.download.avoided_most = value as usize,
+        "buffer" => network.buffer = small << 10,
         "sample" => experiment.sample = millis,
         "fresh" => {
             brains.upload.fresh_enough = value as usize;

@@ -22,6 +22,8 @@ pub(crate) enum Happening {
     Wake(NodeId),
     /// An uplink may send its next slice; stale unless it is the time armed.
     Uplink(NodeId),
+    /// What is left of a body is buffered.
+    Buffered(NodeId, RequestId),
     /// A peer reads what its neighbours gained.
     Round(NodeId),
     /// The first answer of a neighbour arrives, or does not.

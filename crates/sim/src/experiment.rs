@@ -167,6 +167,10 @@ pub struct Network {
     pub window: u64,
     /// Bytes of a connection's first round trip; from there it doubles with each (RFC 6928: ten packets).
     pub first_window: u64,
+    /// What the uploader's program and kernel buffer of a body: its slot is free when no more than this is left. The
+    /// default is what `peer` was measured to do (hyper takes a body ahead, the kernel's send buffer grows to
+    /// megabytes); 32 KiB is what it does with a bound on what the kernel has not sent yet (decision 7).
+    pub buffer: u32,
     /// The queue before a full downlink holds the bytes of this time; a sender that meets a longer one waits.
     pub queue: Duration,
     /// Gains are told together: this long after the first that somebody waits for.
@@ -184,6 +188,7 @@ impl Default for Network {
             headers_ppm: 46_000,
             window: 4 << 20,
             first_window: 14_480,
+            buffer: 512 << 10,
             queue: Duration::from_millis(25),
             batch: Duration::from_millis(200),
             store: Duration::from_millis(2),

@@ -38,7 +38,8 @@ pub(crate) fn time_for(bytes: u64, rate: u64) -> Duration {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
     pub(crate) request: RequestId,
-    pub(crate) ticket: Ticket,
+    /// Its slot, until the rest of it is buffered.
+    pub(crate) slot: Option<Ticket>,
     /// Payload bytes not sent yet.
     pub(crate) left: u32,
     /// Its next slice, not before this.
@@ -103,10 +104,15 @@ impl Uplink {
         first.map_or(Next::Idle, Next::Wait)
     }
 
-    /// Forgets a body that nobody waits for; true when it was being sent.
-    pub(crate) fn drop_flow(&mut self, request: RequestId) -> bool {
-        let at = self.flows.iter().position(|flow| flow.request == request);
-        at.and_then(|at| self.flows.remove(at)).is_some()
+    /// Forgets a body that nobody waits for; the slot it still has.
+    pub(crate) fn drop_flow(&mut self, request: RequestId) -> Option<Ticket> {
+        let at = self.flows.iter().position(|flow| flow.request == request)?;
+        self.flows.remove(at)?.slot
+    }
+
+    /// Takes the slot of a body whose rest is buffered.
+    pub(crate) fn take_slot(&mut self, request: RequestId) -> Option<Ticket> {
+        self.flows.iter_mut().find(|flow| flow.request == request)?.slot.take()
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Stage {
     /// Waiting for a slot.
     Queued(Ticket),
     /// Its body is being sent.
-    Sending(Ticket),
+    Sending,
     /// The uploader is done with it.
     Sent,
     /// Its body is here, and being stored.

@@ -27,6 +27,7 @@ impl Trace {
             Happening::Leaves(node) => (3, node.word()),
             Happening::Wake(node) => (4, node.word()),
             Happening::Uplink(node) => (5, node.word()),
+            Happening::Buffered(_, id) => (19, of(*id)),
             Happening::Round(node) => (6, node.word()),
             Happening::Meets(node, key) => (7, node.word() << 32 | u64::from(key.get())),
             Happening::Loses(node, key) => (8, node.word() << 32 | u64::from(key.get())),

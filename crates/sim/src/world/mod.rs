@@ -121,6 +121,7 @@ impl<'a> World<'a> {
             Happening::Leaves(node) => self.leaves(node),
             Happening::Wake(node) => self.wakes(node),
             Happening::Uplink(node) => self.uplink_is_due(node),
+            Happening::Buffered(node, request) => self.is_buffered(node, request),
             Happening::Round(node) => self.round(node),
             Happening::Meets(node, key) => self.meets(node, key),
             Happening::Loses(node, key) => self.loses(node, key),

@@ -86,8 +86,8 @@ impl World<'_> {
                 node.queued.remove(&ticket);
                 self.slot_is_free(request.to, ticket);
             }
-            Stage::Sending(ticket) => {
-                if node.uplink.drop_flow(id) {
+            Stage::Sending => {
+                if let Some(ticket) = node.uplink.drop_flow(id) {
                     self.slot_is_free(request.to, ticket);
                 }
             }
@@ -117,7 +117,7 @@ impl World<'_> {
     fn send(&mut self, id: NodeId, request: RequestId, ticket: Ticket) {
         let now = self.now;
         let Some(one) = self.requests.get_mut(request) else { return };
-        one.stage = Stage::Sending(ticket);
+        one.stage = Stage::Sending;
         let (from, key, chunk) = (one.from, one.key, one.chunk);
         let left = self.length(chunk);
         let member = self.nodes[from.slot()].roster.get(key);
@@ -132,9 +132,19 @@ impl World<'_> {
             uplink.debt = 0;
         }
         uplink.debt += head;
-        uplink.flows.push_back(Flow { request, ticket, left, next_at: now, window });
+        uplink.flows.push_back(Flow { request, slot: Some(ticket), left, next_at: now, window });
         let at = uplink.busy_until.max(now);
         self.arm_uplink(id, at);
+        if left <= self.experiment.network.buffer {
+            self.agenda.plan(now, Happening::Buffered(id, request));
+        }
+    }
+
+    /// The rest of a body is with the kernel: its slot is free.
+    pub(super) fn is_buffered(&mut self, id: NodeId, request: RequestId) {
+        if let Some(ticket) = self.node(id).uplink.take_slot(request) {
+            self.slot_is_free(id, ticket);
+        }
     }
 
     fn arm_uplink(&mut self, id: NodeId, at: Time) {
@@ -185,13 +195,16 @@ impl World<'_> {
         let at = through + one_way;
         flow.left -= slice;
         if flow.left == 0 {
-            self.node(id).uplink.finishing = Some(flow.ticket);
+            self.node(id).uplink.finishing = flow.slot;
             self.body_is_out(from, &flow);
             self.agenda.plan(at, Happening::Whole(flow.request));
         } else {
             let pace = flow.pace(slice, one_way * 2, network.window);
             let queue_ends = Time::from(through.since(Time::ZERO).saturating_sub(network.queue));
             flow.next_at = out.max(queue_ends).max(now + pace);
+            if flow.slot.is_some() && flow.left <= network.buffer {
+                self.agenda.plan(now, Happening::Buffered(id, flow.request));
+            }
             self.node(id).uplink.flows.push_back(flow);
             self.report(flow.request, at, slice);
         }
