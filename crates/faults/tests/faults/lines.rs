@@ -8,12 +8,16 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use turmoil::net::TcpStream;
 
 use crate::record::{HostId, Move, Record};
+
+/// What is given up within this time is closed together.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// All of one process's connections.
 #[derive(Clone)]
@@ -66,11 +70,17 @@ impl Lines {
 
     /// Closes what is given up, and everything at the end. To be called on the process's own host.
     pub(crate) async fn close(&self) {
+        let mut moment = tokio::time::interval(MOMENT);
         loop {
             let ended = tokio::select! {
                 biased;
                 () = self.0.ends.notified() => true,
-                () = self.0.closes.notified() => false,
+                () = self.0.closes.notified() => {
+                    // What else is given up now.
+                    moment.reset();
+                    moment.tick().await;
+                    false
+                }
             };
             let streams = {
                 let mut open = self.lock();
