@@ -5,28 +5,31 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::dht::Key;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use http_body_util::Full;
 use protocol::api::problem::Problem;
 use protocol::api::tracker::torrent_path;
 use protocol::torrent::{MAX_TORRENT_JSON, ParseError};
 use protocol::{BaseUrl, Link, Printable, Torrent};
 
-use tokio::time::Instant;
-
 use crate::context::Context;
 use crate::dht::Dht;
-use crate::http_client::{HttpClient, HttpError};
+use crate::http_client::{HttpClient, HttpError, read_capped};
 
 /// Longest time for the whole description; 128 MiB at 20 Mbit/s.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Longest wait for the head of a peer's answer. Strangers name peers, and one that keeps silent holds up the others.
+const HEAD: Duration = Duration::from_secs(3);
 /// Peers that are asked for a description at a time.
-const ASKED_AT_ONCE: usize = 4;
+const ASKED_AT_ONCE: usize = 8;
+/// Peers of one answer of the DHT that are asked: two liars do not use up what is asked in all (threat A20).
+const ASKED_OF_AN_ANSWER: usize = 8;
 /// Peers that are asked in all: strangers may name any number, and whoever is named gets a request.
 const ASKED_MOST: usize = 64;
-/// How long peers are looked for: a node that was just started needs a second or two to be known, and who provides the
+/// How long peers are looked for and asked, all in all: a node that was just started needs a second or two to be known, and who provides the
 /// torrent some more to announce it to a node that is new.
 const LOOK: Duration = Duration::from_secs(15);
 /// Pause between two look-ups.
@@ -87,7 +90,7 @@ pub enum FindError {
 pub async fn find_torrent(http: &HttpClient, link: &Link) -> Result<Torrent, FindError> {
     let mut first_error = None;
     for tracker in std::iter::once(&link.tracker).chain(&link.more_trackers) {
-        match ask(http, tracker, link).await {
+        match ask(http, tracker, link, LIMIT).await {
             // The tracker that has it is the one to announce to, whatever address the description names.
             Ok(torrent) => return Ok(torrent.with_tracker(Some(tracker.clone()))),
             Err(error) => first_error = first_error.or(Some(error)),
@@ -126,19 +129,21 @@ async fn look_in_dht(
     asked: &mut BTreeSet<BaseUrl>,
     link: &Link,
 ) -> Option<Torrent> {
-    let until = Instant::now() + LOOK;
-    let _ = tokio::time::timeout_at(until, dht.joined()).await;
-    while Instant::now() < until {
-        let mut found = dht.find(Key::of_torrent(&link.id)).await;
-        while let Some(addresses) = found.recv().await {
-            let peers = addresses.into_iter().map(|address| BaseUrl::http(address.into())).collect();
-            if let Some(torrent) = ask_peers(http, peers, asked, link).await {
-                return Some(torrent);
+    let search = async {
+        dht.joined().await;
+        loop {
+            let mut found = dht.find(Key::of_torrent(&link.id)).await;
+            while let Some(addresses) = found.recv().await {
+                let peers = addresses.into_iter().map(|address| BaseUrl::http(address.into()));
+                let new = peers.filter(|peer| !asked.contains(peer)).take(ASKED_OF_AN_ANSWER).collect();
+                if let Some(torrent) = ask_peers(http, new, asked, link).await {
+                    return torrent;
+                }
             }
+            tokio::time::sleep(AGAIN).await;
         }
-        tokio::time::sleep(AGAIN).await;
-    }
-    None
+    };
+    tokio::time::timeout(LOOK, search).await.ok()
 }
 
 /// Asks each once, a few at a time.
@@ -155,7 +160,7 @@ async fn ask_peers(
         }
     }
     let mut new = new.into_iter();
-    let ask = |peer: BaseUrl| async move { ask(http, &peer, link).await };
+    let ask = |peer: BaseUrl| async move { ask(http, &peer, link, HEAD).await };
     let mut asking: FuturesUnordered<_> = new.by_ref().take(ASKED_AT_ONCE).map(ask).collect();
     while let Some(answer) = asking.next().await {
         match answer {
@@ -168,21 +173,33 @@ async fn ask_peers(
     None
 }
 
-async fn ask(http: &HttpClient, tracker: &BaseUrl, link: &Link) -> Result<Torrent, FindError> {
+/// Asks one tracker or peer, and waits for the head of its answer for so long, for all of it for [`LIMIT`].
+async fn ask(
+    http: &HttpClient,
+    tracker: &BaseUrl,
+    link: &Link,
+    head: Duration,
+) -> Result<Torrent, FindError> {
     let tracker = tracker.clone();
-    let answer = match http.get(&tracker, &torrent_path(link.id), MAX_TORRENT_JSON, LIMIT).await {
+    let get = async {
+        let request = Request::builder().uri(tracker.join(&torrent_path(link.id))).body(Full::default())?;
+        let (head, body) = http.send(&tracker, request, head).await?.into_parts();
+        Ok((head.status, read_capped(body, MAX_TORRENT_JSON).await?))
+    };
+    let answer = tokio::time::timeout(LIMIT, get).await.unwrap_or(Err(HttpError::Timeout(LIMIT)));
+    let (status, body) = match answer {
         Ok(answer) => answer,
         Err(source) => return Err(FindError::Unreachable { tracker, source }),
     };
-    match answer.status {
+    match status {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND => return Err(FindError::NotFound { tracker }),
         status => {
-            let reason = reason(&answer.body);
+            let reason = reason(&body);
             return Err(FindError::Refused { tracker, status: status.as_u16(), reason });
         }
     }
-    let parsed = http.net().blocking(move || Torrent::from_json(&answer.body)).await;
+    let parsed = http.net().blocking(move || Torrent::from_json(&body)).await;
     match parsed {
         Some(Ok(torrent)) if torrent.id() == link.id => Ok(torrent),
         Some(Ok(_)) => Err(FindError::WrongId { tracker }),
@@ -200,4 +217,28 @@ pub(crate) fn reason(body: &[u8]) -> String {
     };
     let short: String = text.chars().take(200).collect();
     Printable(&short).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use net::Net;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn peers_that_keep_silent_cost_seconds() {
+        // They accept and say nothing.
+        let mute: Vec<TcpListener> =
+            (0..ASKED_AT_ONCE).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let peers: Vec<BaseUrl> =
+            mute.iter().map(|peer| BaseUrl::http(peer.local_addr().unwrap().into())).collect();
+        let link: Link = format!("http://127.0.0.1:1/torrent/{}", "ab".repeat(32)).parse().unwrap();
+        let http = HttpClient::new(&Net::default(), None);
+        let mut asked = BTreeSet::new();
+        let all = ask_peers(&http, peers, &mut asked, &link);
+        assert!(tokio::time::timeout(HEAD * 3, all).await.expect("not for a minute").is_none());
+        assert_eq!(asked.len(), ASKED_AT_ONCE);
+    }
 }
