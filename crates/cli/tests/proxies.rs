@@ -8,6 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use support::{LOCAL, Running, content, folder, http, run_well, wait_for};
 
@@ -15,9 +16,17 @@ const LENGTH: usize = 5 << 20;
 /// Chunks of that file: it is small enough for the smallest default size.
 const CHUNKS: usize = LENGTH / (64 << 10);
 
-/// A port that was free a moment ago: nginx cannot be asked to choose one.
+/// A port that was free a moment ago: nginx cannot be asked to choose one. From below those that systems give away themselves (32768 up
+/// on Linux), or some other test's connection would have it by then; each test process begins elsewhere.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 1000).unwrap() * 10;
+    loop {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Runs nginx on `port` with these lines inside `server { … }`; its access log is `dir`/nginx/access.
