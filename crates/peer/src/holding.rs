@@ -31,6 +31,9 @@ pub(crate) struct Holding {
     pub(crate) uploaded: AtomicU64,
     /// Payload bytes received of this torrent.
     pub(crate) downloaded: AtomicU64,
+    /// What the disk says next instead of the truth.
+    #[cfg(test)]
+    pub(crate) mishaps: std::sync::Mutex<std::collections::VecDeque<StoreError>>,
     /// Chunks somebody reads here before they came: the driver asks for them first.
     wishes: watch::Sender<Option<(ChunkIndex, ChunkIndex)>>,
 }
@@ -44,6 +47,8 @@ enum Stored {
 /// Which chunks are held, and in which order those came that were not there at the start.
 struct GainLog {
     held: ChunkSet,
+    /// Bytes of the chunks held that are wanted.
+    bytes: u64,
     order: Vec<ChunkIndex>,
     /// The sequence number before the first gain. Random, so that a number told before a restart is not taken for one
     /// told after it, and below 2^53, so that every JSON reader keeps it exact.
@@ -75,16 +80,19 @@ impl Holding {
     }
 
     fn new(torrent: Arc<Torrent>, wanted: ChunkSet, content: Stored, held: ChunkSet, base: u64) -> Self {
+        let bytes = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
         Holding {
             torrent,
             wanted,
             content: RwLock::new(content),
-            gains: RwLock::new(GainLog { held, order: Vec::new(), base }),
+            gains: RwLock::new(GainLog { held, bytes, order: Vec::new(), base }),
             news: Notify::new(),
             json: OnceLock::new(),
             acquaintances: Acquaintances::default(),
             uploaded: AtomicU64::new(0),
             downloaded: AtomicU64::new(0),
+            #[cfg(test)]
+            mishaps: std::sync::Mutex::default(),
             wishes: watch::Sender::new(None),
         }
     }
@@ -115,6 +123,11 @@ impl Holding {
 
     pub(crate) fn held_count(&self) -> u32 {
         self.gains.read().unwrap_or_else(PoisonError::into_inner).held.count()
+    }
+
+    /// Bytes held of those wanted.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.gains.read().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -170,6 +183,7 @@ impl Holding {
             let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
             for chunk in chunks {
                 if gains.held.insert(*chunk) {
+                    gains.bytes += u64::from(self.torrent.span(*chunk).length);
                     gains.order.push(*chunk);
                     bytes += u64::from(self.torrent.span(*chunk).length);
                 }
@@ -198,7 +212,7 @@ impl Holding {
             &result
         {
             tracing::warn!(chunk = chunk.get(), torrent = %self.torrent.name(), %error, "no longer offered");
-            self.gains.write().unwrap_or_else(PoisonError::into_inner).held.remove(chunk);
+            self.forget(&mut self.gains.write().unwrap_or_else(PoisonError::into_inner), chunk);
         }
         result
     }
@@ -211,13 +225,24 @@ impl Holding {
         }
     }
 
+    fn forget(&self, gains: &mut GainLog, chunk: ChunkIndex) {
+        if gains.held.remove(chunk) && self.wanted.contains(chunk) {
+            gains.bytes -= u64::from(self.torrent.span(chunk).length);
+        }
+    }
+
     /// What the disk has lost is no longer offered.
     fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        #[cfg(test)]
+        let result = {
+            let mishap = self.mishaps.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            mishap.map_or(result, Err)
+        };
         if let Err(error @ StoreError::Lost { chunks }) = &result {
             tracing::warn!(torrent = %self.torrent.name(), %error);
             let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
             for chunk in chunks {
-                gains.held.remove(*chunk);
+                self.forget(&mut gains, *chunk);
             }
         }
         result

@@ -130,6 +130,11 @@ impl Peer {
         &self.context.identity.url
     }
 
+    #[cfg(test)]
+    pub(crate) fn holding(&self, id: protocol::TorrentId) -> Option<Arc<Holding>> {
+        self.context.catalog.get(id)
+    }
+
     /// Its id, new at every start.
     pub fn id(&self) -> PeerId {
         self.context.identity.peer

@@ -28,8 +28,7 @@ pub(crate) struct Auditor {
 impl Auditor {
     pub(crate) async fn run(mut self) {
         let mut ticks = tokio::time::interval(EVERY);
-        let mut turns = self.peers.clone().into_iter().cycle();
-        while let Some((host, address)) = turns.next() {
+        for (host, address) in self.peers.clone().into_iter().cycle() {
             ticks.tick().await;
             self.list().await;
             // One at a time: whom it asks has others to serve.

@@ -6,6 +6,8 @@ mod brain;
 mod durability;
 mod flights;
 mod roster;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -88,8 +90,6 @@ pub(crate) struct Driver {
     down: Meter,
     up: Meter,
     durability: Durability,
-    /// Bytes that came and that the disk lost again.
-    lost: u64,
     stop: CancellationToken,
 }
 
@@ -106,7 +106,6 @@ impl Driver {
             sources: Sources { local, ..Sources::default() },
             down: Meter::default(),
             up: Meter::default(),
-            lost: 0,
             context,
             holding,
             files,
@@ -351,10 +350,6 @@ impl Driver {
                 _ => {}
             }
         }
-        let (held, wanted) = (self.holding.held().0, self.holding.wanted());
-        let torrent = self.holding.torrent();
-        let here: u64 = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
-        self.lost = self.sources.sum().saturating_sub(here);
         let brain = brain(&self.context, &self.holding, self.order, self.seed);
         // A task that is being aborted may still tell of its fetch: no new one has that number.
         self.brain = brain.counting_on_from(&self.brain);
@@ -379,7 +374,7 @@ impl Driver {
         let full = self.durability.trouble().map(str::to_owned);
         let waiting = full.or_else(|| self.brain.waiting_reason().map(|reason| self.explain(reason)));
         self.progress.send_replace(Progress {
-            bytes: self.sources.sum().saturating_sub(self.lost),
+            bytes: self.holding.held_bytes(),
             total,
             peers: u32::try_from(self.brain.neighbours()).unwrap_or(u32::MAX),
             down_bytes_per_s: self.down.look(now, received),
