@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{LOCAL, Running, Sharer, content, folder, http, program, run};
+use support::{LOCAL, Running, Sharer, content, folder, http, program, run, wait_for};
 
 const CHUNK: usize = 65536;
 const CHUNKS: usize = 32;
@@ -67,7 +67,7 @@ fn a35_a_full_disk_is_waited_for_and_the_download_goes_on_when_there_is_room() {
     let waiting = get.event("waiting");
     let reason = waiting["reason"].as_str().unwrap();
     assert!(reason.contains("no space left") && reason.contains("make room"), "{waiting}");
-    assert!(get.stderr().contains(reason), "people are told, too: {}", get.stderr());
+    wait_for("people are told, too", || get.stderr().contains(reason).then_some(()));
     // What it has is served meanwhile.
     let torrent = http::get(&format!("{peer}/torrent/{}", sharer.torrent_id)).json();
     let hashes: Vec<&str> =
