@@ -6,7 +6,6 @@
 mod asset;
 pub mod browser;
 pub mod dashboard;
-mod html;
 mod link_page;
 mod shell;
 

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use protocol::{Link, printable};
 
-use crate::html::Escaped;
 use crate::shell::quoted;
+use protocol::Escaped;
 
 /// What the page says.
 #[derive(Clone, Debug)]

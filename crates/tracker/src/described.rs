@@ -81,13 +81,9 @@ pub(crate) async fn register_dht_node(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     body: Body,
 ) -> Response {
-    let node: DhtNode = match read(&tracker, body, MAX_DHT_BODY).await {
+    let node = match read_dht_node(&tracker, body).await {
         Ok(node) => node,
         Err(refused) => return refused,
-    };
-    let node = match HostPort::new(node.host, node.port.get()) {
-        Ok(node) => node,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
     };
     let target = match tracker.filter().target(source_of(from), node.host()).await {
         Ok(target) => target,
@@ -107,13 +103,9 @@ pub(crate) async fn remove_dht_node(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     body: Body,
 ) -> Response {
-    let node: DhtNode = match read(&tracker, body, MAX_DHT_BODY).await {
+    let node = match read_dht_node(&tracker, body).await {
         Ok(node) => node,
         Err(refused) => return refused,
-    };
-    let node = match HostPort::new(node.host, node.port.get()) {
-        Ok(node) => node,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
     };
     if node.host().as_ip() != Some(source_of(from).to_canonical()) {
         return refusal(StatusCode::FORBIDDEN, &"only the node itself takes itself off the list");
@@ -132,6 +124,12 @@ pub(crate) async fn dht_nodes(State(tracker): State<Tracker>) -> Response {
 /// `GET /ping`.
 pub(crate) async fn ping() -> Response {
     text(StatusCode::OK, PONG)
+}
+
+/// The address of a node in the body of a registration or a leave.
+async fn read_dht_node(tracker: &Tracker, body: Body) -> Result<HostPort, Response> {
+    let node: DhtNode = read(tracker, body, MAX_DHT_BODY).await?;
+    HostPort::new(node.host, node.port.get()).map_err(|error| refusal(StatusCode::BAD_REQUEST, &error))
 }
 
 async fn read<T: DeserializeOwned + Send + 'static>(

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use super::escaped::Escaped;
 use super::timeline;
 use crate::report::Run;
+use protocol::Escaped;
 
 pub(super) fn write(page: &mut String, run: &Run) -> fmt::Result {
     let (mood, verdict) = if run.ok { ("good", "right") } else { ("bad", "failed") };

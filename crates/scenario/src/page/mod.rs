@@ -1,14 +1,13 @@
 //! The report as a page: one file that needs no script, no network and no other file, light or dark as its reader likes.
 
 mod card;
-mod escaped;
 mod overview;
 mod timeline;
 
 use std::fmt::{self, Write};
 
-use self::escaped::Escaped;
 use crate::report::{Report, Run};
+use protocol::Escaped;
 
 const STYLE: &str = include_str!("style.css");
 

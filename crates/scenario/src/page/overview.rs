@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use super::escaped::Escaped;
 use super::sources;
 use crate::Permille;
 use crate::report::{FaultKind, Report, Run};
+use protocol::Escaped;
 
 pub(super) fn write(page: &mut String, report: &Report) -> fmt::Result {
     page.push_str(

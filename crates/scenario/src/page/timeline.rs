@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::escaped::Escaped;
 use crate::report::{ClientReport, FaultKind, Run, Sample};
+use protocol::Escaped;
 
 /// Width of the whole picture; a browser scales it.
 const WIDTH: f64 = 640.0;

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use protocol::Printable;
+use crate::Printable;
 
 /// Displays a text so that it is only ever text, in an element or a quoted attribute (threat A26); what could turn
 /// the direction of reading or hide is made visible (threat A2).
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
