@@ -5,6 +5,8 @@
 //! ended whether that is right, and a [`Report`] keeps it all as JSON and as a page. Nothing here runs anything: who
 //! does (`stress`, with real processes) brings facts and performs actions, so that the same experiment can be run in
 //! more than one world and replayed from its seed.
+//!
+//! [`rollout`] is the other kind of experiment, the one that is simulated: real links, thousands of peers, and a time.
 
 mod catalogue;
 mod director;
@@ -13,6 +15,7 @@ mod page;
 mod permille;
 mod plan;
 mod report;
+pub mod rollout;
 mod verdict;
 
 pub use catalogue::{by_name, catalogue};

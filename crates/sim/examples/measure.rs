@@ -8,19 +8,20 @@
 
 use std::time::{Duration, Instant};
 
-use sim::{Arrival, Experiment, Group, Link, Role, Vanishing, bounds, run};
+use scenario::rollout::{Arrival, Bounds, Group, Link, Role, Rollout, Vanishing};
+use sim::{Settings, run};
 
 const MIB: u64 = 1 << 20;
 
 /// The shapes by name.
-fn case(name: &str) -> Option<Experiment> {
+fn case(name: &str) -> Option<Rollout> {
     let lab = Duration::from_micros(100);
     let far = Duration::from_millis(10);
     let shape = |seed: Link, count: u32, peer: Link, mib: u64, chunk: u32| {
         let (seed, peers) = (Group::new(Role::Seed, 1, seed), Group::new(Role::Leecher, count, peer));
-        let mut experiment = Experiment::new(mib * MIB, chunk, seed, peers);
-        experiment.network.headers_ppm = 0;
-        experiment
+        let mut rollout = Rollout::new(mib * MIB, chunk, seed, peers);
+        rollout.network.headers_ppm = 0;
+        rollout
     };
     let gigabit = Link::mbit(1000, 1000, far);
     let hundred = |delay| (Link::mbit(100, 400, delay), Link::mbit(100, 400, delay));
@@ -49,6 +50,12 @@ fn case(name: &str) -> Option<Experiment> {
     })
 }
 
+/// One thing to be measured.
+struct Trial {
+    rollout: Rollout,
+    settings: Settings,
+}
+
 fn main() {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     let mut seeds = 1;
@@ -70,32 +77,33 @@ fn main() {
     println!("case    T/fluid T/chunks   p50   p99  copies control  waste refused   events   cost");
     for name in names {
         for seed in 1..=seeds {
-            let Some(mut experiment) = case(&name) else {
+            let Some(mut rollout) = case(&name) else {
                 println!("{name}: no such case");
                 break;
             };
-            experiment.seed = seed;
-            for (knob, value) in &knobs {
-                turn(&mut experiment, knob, *value);
+            rollout.seed = seed;
+            if let Some(&(_, kib)) = knobs.iter().find(|(knob, _)| knob == "chunk") {
+                rollout.chunk_bytes = u32::try_from(kib << 10).unwrap_or(u32::MAX);
             }
-            measure(&name, &experiment);
+            let settings = Settings::shipped(rollout.chunk_bytes);
+            let mut trial = Trial { rollout, settings };
+            for (knob, value) in &knobs {
+                turn(&mut trial, knob, *value);
+            }
+            measure(&name, &trial);
             if knobs.iter().any(|(knob, _)| knob == "curve") {
-                curve(&experiment);
+                curve(&trial);
             }
         }
     }
 }
 
-/// Sets one thing of an experiment, so that it can be tried without building anew.
-fn turn(experiment: &mut Experiment, knob: &str, value: u64) {
+/// Sets one thing of a rollout, so that it can be tried without building anew.
+fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
     let small = u32::try_from(value).unwrap_or(u32::MAX);
     let millis = Duration::from_millis(value);
-    let Experiment { brains, network, .. } = experiment;
+    let (brains, network) = (&mut settings.brains, &mut rollout.network);
     match knob {
-        "chunk" => {
-            experiment.chunk_bytes = small << 10;
-            brains.download.chunk_bytes = small << 10;
-        }
         "slots" => {
             for upload in [&mut brains.upload, &mut brains.seed_upload] {
                 upload.slots = value as usize;
@@ -130,7 +138,7 @@ fn turn(experiment: &mut Experiment, knob: &str, value: u64) {
         }
         "mostavoided" => brains.download.avoided_most = value as usize,
         "buffer" => network.buffer = small << 10,
-        "sample" => experiment.sample = millis,
+        "sample" => rollout.sample = millis,
         "fresh" => {
             brains.upload.fresh_enough = value as usize;
             brains.seed_upload.fresh_enough = value as usize;
@@ -144,8 +152,8 @@ fn turn(experiment: &mut Experiment, knob: &str, value: u64) {
     }
 }
 
-fn curve(experiment: &Experiment) {
-    let outcome = run(experiment);
+fn curve(Trial { rollout, settings }: &Trial) {
+    let outcome = run(rollout, settings);
     let mut before = 0;
     let times: Vec<String> =
         outcome.times().iter().rev().take(20).map(|time| format!("{:.2}", time.as_secs_f64())).collect();
@@ -156,7 +164,7 @@ fn curve(experiment: &Experiment) {
             "{:>6.1} {:>9} {:>8.1} {:>9.1} {:>8} {:>6} {:>7}",
             sample.at.since(protocol::Time::ZERO).as_secs_f64(),
             sample.complete,
-            (sample.sent - before) as f64 / 125_000.0 / experiment.sample.as_secs_f64(),
+            (sample.sent - before) as f64 / 125_000.0 / rollout.sample.as_secs_f64(),
             sample.seeds_sent as f64 / 1_048_576.0,
             sample.sending,
             sample.bodies,
@@ -166,18 +174,11 @@ fn curve(experiment: &Experiment) {
     }
 }
 
-fn measure(name: &str, experiment: &Experiment) {
+fn measure(name: &str, Trial { rollout, settings }: &Trial) {
     let began = Instant::now();
-    let outcome = run(experiment);
-    let seed = experiment.groups[0].link;
-    let mut leechers = Vec::new();
-    for group in &experiment.groups[1..] {
-        let up = if group.dialable { group.link.up } else { 0 };
-        leechers.extend((0..group.count).map(|_| Link { up, ..group.link }));
-    }
-    let fluid = bounds::fluid(experiment.file_bytes, seed.up, &leechers).as_secs_f64();
-    let chunked =
-        bounds::chunked(experiment.file_bytes, experiment.chunk_bytes, seed.up, &leechers).as_secs_f64();
+    let outcome = run(rollout, settings);
+    let Bounds { fluid, chunked } = Bounds::of(rollout);
+    let (fluid, chunked) = (fluid.as_secs_f64(), chunked.as_secs_f64());
     let at = |hundredths| outcome.percentile(hundredths).unwrap_or_default().as_secs_f64();
     let last = at(100);
     let cost = began.elapsed().as_secs_f64();

@@ -5,30 +5,25 @@
 //! are followed, when the tracker hears of what). Only the network is arithmetic: links with an upload rate, a
 //! download rate and a delay, shared slice by slice (`network`).
 //!
-//! Pure: no clock, socket, file, thread or random source. The same [`Experiment`] gives the same run to the event;
-//! [`Outcome::trace`] is a hash of all of them. After every event the invariants of what changed are asserted, and of
+//! Pure: no clock, socket, file, thread or random source. The same [`Rollout`](scenario::rollout::Rollout) gives the same run to the event;
+//! [`Outcome::trace`](scenario::rollout::Outcome) is a hash of all of them. After every event the invariants of what changed are asserted, and of
 //! everything where [`Checks::Everything`] asks for it: a broken one is a defect of a brain, and panics.
 //!
-//! The map: `experiment` is what is simulated, `outcome` what came of it, `bounds` what arithmetic allows at best;
-//! `world` turns events into events, a file a concern; `agenda`, `network`, `node`, `roster`, `requests` and
-//! `tracker` hold the state; `stories` makes small random experiments out of a number.
+//! The map: `scenario::rollout` says what is simulated and what came of it, `settings` what with; `world` turns events
+//! into events, a file a concern; `agenda`, `network`, `node`, `roster`, `requests` and `tracker` hold the state;
+//! `stories` makes small random rollouts out of a number.
 
 mod agenda;
-pub mod bounds;
-mod experiment;
 mod network;
 mod node;
-mod outcome;
 mod requests;
 mod roster;
+mod settings;
 mod stories;
 mod trace;
 mod tracker;
 mod world;
 
-pub use experiment::{
-    Arrival, Brains, Checks, Conduct, Experiment, Faults, Group, Link, Network, Role, SeedDeath, Vanishing,
-};
-pub use outcome::{Control, Outcome, PeerOutcome, Sample};
+pub use settings::{Brains, Checks, Settings};
 pub use stories::story;
 pub use world::run;

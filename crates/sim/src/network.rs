@@ -28,12 +28,6 @@ pub(crate) fn slice_of(chunk_bytes: u32) -> u32 {
     (chunk_bytes / SLICES).clamp(SLICE.0, SLICE.1)
 }
 
-/// How long `bytes` take at `rate` bytes per second. A rate of 0 is as slow as one byte a second.
-pub(crate) fn time_for(bytes: u64, rate: u64) -> Duration {
-    // Below 2^34 bytes at a time: the product fits.
-    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate.max(1))
-}
-
 /// A body being sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {

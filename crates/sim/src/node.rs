@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use protocol::api::tracker::Token;
 use protocol::{ChunkIndex, ChunkSet, Time};
 use registry::Announced;
+use scenario::rollout::{Conduct, Link, Role};
 use swarm::{Download, FetchId, Ticket, Upload};
 
 use crate::network::{Downlink, Uplink};
 use crate::requests::RequestId;
 use crate::roster::Roster;
-use crate::{Conduct, Link, Role};
 
 /// A simulated peer's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,28 +5,29 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::{Arrival, Checks, Conduct, Experiment, Faults, Group, Link, Network, Role, SeedDeath, Vanishing};
+use scenario::rollout::{
+    Arrival, Conduct, Faults, Group, Link, Network, Role, Rollout, SeedDeath, Vanishing,
+};
 
-/// A small experiment in which every leecher that stays must become complete: somebody honest who can be dialled holds
+/// A small rollout in which every leecher that stays must become complete: somebody honest who can be dialled holds
 /// everything to the end, or dies only after others have it.
 #[must_use]
-pub fn story(number: u64) -> Experiment {
+pub fn story(number: u64) -> Rollout {
     let mut rng = SmallRng::seed_from_u64(number);
     let chunk_bytes = 1 << rng.random_range(14..20);
     let chunks = rng.random_range(1..80u64);
     let file_bytes =
         (chunks * u64::from(chunk_bytes)).saturating_sub(rng.random_range(0..u64::from(chunk_bytes)));
     let seeds = Group::new(Role::Seed, rng.random_range(1..3), link(&mut rng));
-    let mut experiment = Experiment::new(file_bytes.max(1), chunk_bytes, seeds, leechers(&mut rng));
+    let mut rollout = Rollout::new(file_bytes.max(1), chunk_bytes, seeds, leechers(&mut rng));
     for _ in 0..rng.random_range(0..3) {
-        experiment.groups.push(leechers(&mut rng));
+        rollout.groups.push(leechers(&mut rng));
     }
-    experiment.seed = number;
-    experiment.checks = Checks::Everything;
-    experiment.patience = Duration::from_secs(200);
-    experiment.network = Network { headers_ppm: rng.random_range(0..50_000), ..Network::default() };
-    experiment.faults = faults(&mut rng);
-    experiment
+    rollout.seed = number;
+    rollout.patience = Duration::from_secs(200);
+    rollout.network = Network { headers_ppm: rng.random_range(0..50_000), ..Network::default() };
+    rollout.faults = faults(&mut rng);
+    rollout
 }
 
 fn link(rng: &mut SmallRng) -> Link {

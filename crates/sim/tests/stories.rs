@@ -5,7 +5,8 @@
 
 use std::env;
 
-use sim::{Conduct, Experiment, Outcome, Role, run, story};
+use scenario::rollout::{Conduct, Outcome, Role, Rollout};
+use sim::{Checks, Settings, run, story};
 
 /// How many stories, unless `SIM_STORIES` says otherwise.
 const STORIES: u64 = 1000;
@@ -24,18 +25,22 @@ impl Drop for Replay {
     }
 }
 
-fn tell(number: u64) -> (Experiment, Outcome) {
+fn tell(number: u64) -> (Rollout, Outcome) {
     let _replay = Replay(number);
-    let experiment = story(number);
-    let outcome = run(&experiment);
-    check(&experiment, &outcome);
-    (experiment, outcome)
+    let rollout = story(number);
+    let outcome = run(&rollout, &everything(&rollout));
+    check(&rollout, &outcome);
+    (rollout, outcome)
+}
+
+fn everything(rollout: &Rollout) -> Settings {
+    Settings { checks: Checks::Everything, ..Settings::shipped(rollout.chunk_bytes) }
 }
 
 /// Everyone who stays finishes, unless nobody who could give the rest is left.
-fn check(experiment: &Experiment, outcome: &Outcome) {
+fn check(rollout: &Rollout, outcome: &Outcome) {
     let gives = |group: usize| {
-        let group = &experiment.groups[group];
+        let group = &rollout.groups[group];
         group.conduct == Conduct::Honest && group.dialable
     };
     let somebody_has_all = outcome
@@ -43,11 +48,7 @@ fn check(experiment: &Experiment, outcome: &Outcome) {
         .iter()
         .any(|peer| gives(peer.group) && !peer.gone && (peer.role == Role::Seed || peer.finished.is_some()));
     if somebody_has_all {
-        assert_eq!(
-            outcome.unfinished(),
-            0,
-            "somebody has everything, and some do not finish: {experiment:#?}"
-        );
+        assert_eq!(outcome.unfinished(), 0, "somebody has everything, and some do not finish: {rollout:#?}");
     }
     let received: u64 = outcome.peers.iter().map(|peer| peer.received).sum();
     let sent: u64 = outcome.peers.iter().map(|peer| peer.sent).sum();
@@ -85,9 +86,10 @@ fn a_thousand_stories_end_well_the_last_of_four() {
 #[test]
 fn one_story_is_the_same_story_to_the_event() {
     let number = env::var("SIM_STORY").ok().and_then(|number| number.parse().ok()).unwrap_or(7);
-    let (experiment, outcome) = tell(number);
-    let again = run(&experiment);
+    let (rollout, outcome) = tell(number);
+    let again = run(&rollout, &everything(&rollout));
     assert_eq!((outcome.events, outcome.trace), (again.events, again.trace));
-    assert_ne!(outcome.trace, run(&story(number + 1)).trace, "another number is another story");
-    println!("{experiment:#?}\n{outcome:#?}");
+    let other = story(number + 1);
+    assert_ne!(outcome.trace, run(&other, &everything(&other)).trace, "another number is another story");
+    println!("{rollout:#?}\n{outcome:#?}");
 }

@@ -85,7 +85,7 @@ impl World<'_> {
         for handed in answer.peers {
             let Some(of) = handed.peer.map(node_of) else { continue };
             let held = match handed.holding {
-                Holding::Complete => ChunkSet::full(self.experiment.chunks()),
+                Holding::Complete => ChunkSet::full(self.rollout.chunks()),
                 Holding::Part(set) => (*set).clone(),
             };
             bytes += ENTRY + bitmap(&held);

@@ -1,5 +1,5 @@
 //! What must hold after every event. Looks at what the event changed, and at everything of the peer it happened to
-//! where the experiment asks for that.
+//! where the rollout asks for that.
 
 use protocol::ChunkIndex;
 
@@ -14,7 +14,7 @@ impl World<'_> {
         let Some(brain) = &node.brain else { return };
         let missing = node.held.len() - node.held.count();
         assert_eq!(brain.remaining(), missing, "{id:?}: chunks that its brain misses");
-        if self.experiment.checks == Checks::Everything {
+        if self.settings.checks == Checks::Everything {
             brain.check_invariants();
             node.upload.check_invariants();
         }
@@ -24,9 +24,9 @@ impl World<'_> {
     pub(super) fn check_fetch(&self, id: NodeId, chunk: ChunkIndex) {
         let node = &self.nodes[id.slot()];
         assert!(!node.held.contains(chunk), "{id:?} fetches chunk {} that it holds", chunk.get());
-        let config = &self.experiment.brains.download;
+        let config = &self.settings.brains.download;
         assert!(node.fetches.len() <= config.in_flight_most, "{id:?} fetches too much at a time");
-        if self.experiment.checks == Checks::Everything {
+        if self.settings.checks == Checks::Everything {
             let copies = node
                 .fetches
                 .iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use protocol::{ChunkSet, Time};
 use rand::RngExt;
+use scenario::rollout::{Arrival, Group, Role, SeedDeath};
 use swarm::{Download, Event, Failure, Upload};
 
 use super::{START, World};
@@ -13,7 +14,6 @@ use crate::network::{Downlink, Uplink};
 use crate::node::{Announcer, Node, NodeId, Presence};
 use crate::requests::Stage;
 use crate::roster::Roster;
-use crate::{Arrival, Group, Role, SeedDeath};
 
 /// Round trips to the tracker before the first announce: connect and ask for torrent.json, connect and ask what it
 /// speaks, connect again.
@@ -26,8 +26,8 @@ const TRIES: Duration = Duration::from_secs(2);
 impl World<'_> {
     /// Makes everybody, and plans their coming.
     pub(super) fn populate(&mut self) {
-        let experiment = self.experiment;
-        for (number, group) in experiment.groups.iter().enumerate() {
+        let rollout = self.rollout;
+        for (number, group) in rollout.groups.iter().enumerate() {
             for place in 0..group.count {
                 let arrived = self.arrival(group, place);
                 let node = self.make(number, group, arrived);
@@ -42,13 +42,13 @@ impl World<'_> {
                     let after = Duration::from_nanos(self.rng.random_range(0..within));
                     self.agenda.plan(arrived + after, Happening::Dies(id));
                 }
-                if let (Role::Seed, Some(SeedDeath::At(at))) = (group.role, experiment.faults.seed_dies) {
+                if let (Role::Seed, Some(SeedDeath::At(at))) = (group.role, rollout.faults.seed_dies) {
                     self.agenda.plan(Time::ZERO + START + at, Happening::Dies(id));
                 }
             }
         }
-        if let Some(SeedDeath::Copies(hundredths)) = experiment.faults.seed_dies {
-            self.seeds_die_at = Some(experiment.file_bytes.saturating_mul(hundredths) / 100);
+        if let Some(SeedDeath::Copies(hundredths)) = rollout.faults.seed_dies {
+            self.seeds_die_at = Some(rollout.file_bytes.saturating_mul(hundredths) / 100);
         }
     }
 
@@ -68,8 +68,7 @@ impl World<'_> {
     }
 
     fn make(&mut self, number: usize, group: &Group, arrived: Time) -> Node {
-        let experiment = self.experiment;
-        let (total, brains) = (experiment.chunks(), &experiment.brains);
+        let (total, brains) = (self.rollout.chunks(), &self.settings.brains);
         let seed = self.rng.random();
         let is_seed = group.role == Role::Seed;
         let upload = if is_seed { &brains.seed_upload } else { &brains.upload };

@@ -74,7 +74,7 @@ impl World<'_> {
     }
 
     fn finishes(&mut self, id: NodeId) {
-        let (now, lingers) = (self.now, self.experiment.groups[self.nodes[id.slot()].group].lingers);
+        let (now, lingers) = (self.now, self.rollout.groups[self.nodes[id.slot()].group].lingers);
         self.check_finish(id);
         let node = self.node(id);
         node.finished = Some(now);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use protocol::ChunkIndex;
+use scenario::rollout::Conduct;
 use swarm::{Event, Failure, FetchId, PeerKey};
 
 use super::World;
-use crate::Conduct;
 use crate::agenda::Happening;
 use crate::node::{Gain, NodeId};
 use crate::requests::{Request, RequestId, Stage};
@@ -104,7 +104,7 @@ impl World<'_> {
             self.tell(from, Event::BytesArrived { fetch, bytes });
         }
         self.tell(from, Event::Arrived { fetch });
-        self.plan(self.experiment.network.store, Happening::Stored(id));
+        self.plan(self.rollout.network.store, Happening::Stored(id));
     }
 
     pub(super) fn stored(&mut self, id: RequestId) {

@@ -88,7 +88,7 @@ impl World<'_> {
         let one_way = self.delay(id, of);
         let other = &self.nodes[of.slot()];
         let is_complete = other.complete.is_some_and(|at| at + one_way <= now);
-        let mut held = ChunkSet::empty(self.experiment.chunks());
+        let mut held = ChunkSet::empty(self.rollout.chunks());
         let seen = other.gains.iter().take_while(|gain| gain.at() + one_way <= now);
         let cursor = seen.map(|gain| held.insert(gain.chunk())).count();
         let bytes = QUESTION.1 + ChunkSet::wire_length(held.len()) as u64;
@@ -128,7 +128,7 @@ impl World<'_> {
         let members = self.nodes[id.slot()].roster.members();
         let far: Duration = members.iter().map(|member| self.delay(id, member.node)).sum();
         let mean = far / u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
-        self.plan(self.experiment.network.batch + mean * 2, Happening::Round(id));
+        self.plan(self.rollout.network.batch + mean * 2, Happening::Round(id));
     }
 
     /// Reads what all neighbours gained.
@@ -149,7 +149,7 @@ impl World<'_> {
 
     /// What a peer's neighbours gained and it has not read: each a delay late.
     fn news_for(&mut self, id: NodeId) -> Vec<News> {
-        let total = self.experiment.chunks() as usize;
+        let total = self.rollout.chunks() as usize;
         let mut roster = std::mem::take(&mut self.node(id).roster);
         let mut news = Vec::new();
         for member in roster.members_mut() {

@@ -17,32 +17,33 @@ use std::time::Duration;
 use protocol::Time;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use scenario::rollout::{Control, Outcome, PeerOutcome, Role, Rollout, Sample, time_for};
 use swarm::Action;
 
+use crate::Settings;
 use crate::agenda::{Agenda, Happening};
-use crate::network::time_for;
 use crate::node::{Node, NodeId, Presence};
 use crate::requests::{RequestId, Requests};
 use crate::trace::Trace;
 use crate::tracker::Tracker;
-use crate::{Control, Experiment, Outcome, PeerOutcome, Role, Sample};
 
 /// When the first leecher comes: the seeds are ready by then, and the tracker knows them.
 const START: Duration = Duration::from_secs(5);
 
-/// Runs an experiment until every leecher that is there is complete, nothing moves any more, or its limit is reached.
+/// Runs a rollout until every leecher that is there is complete, nothing moves any more, or its limit is reached.
 ///
 /// # Panics
 /// When an invariant is broken: that is a defect of a brain, or of this crate.
 #[must_use]
-pub fn run(experiment: &Experiment) -> Outcome {
-    let mut world = World::new(experiment);
+pub fn run(rollout: &Rollout, settings: &Settings) -> Outcome {
+    let mut world = World::new(rollout, settings);
     world.run();
     world.outcome()
 }
 
 struct World<'a> {
-    experiment: &'a Experiment,
+    rollout: &'a Rollout,
+    settings: &'a Settings,
     now: Time,
     agenda: Agenda,
     nodes: Vec<Node>,
@@ -67,16 +68,17 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(experiment: &'a Experiment) -> Self {
-        let tracker = Tracker::new(experiment.file_bytes, experiment.chunk_bytes, experiment.seed ^ 1);
+    fn new(rollout: &'a Rollout, settings: &'a Settings) -> Self {
+        let tracker = Tracker::new(rollout.file_bytes, rollout.chunk_bytes, rollout.seed ^ 1);
         let mut world = World {
-            experiment,
+            rollout,
+            settings,
             now: Time::ZERO,
             agenda: Agenda::default(),
             nodes: Vec::new(),
             requests: Requests::default(),
             tracker,
-            rng: SmallRng::seed_from_u64(experiment.seed),
+            rng: SmallRng::seed_from_u64(rollout.seed),
             unfinished: 0,
             moved: Time::ZERO,
             seeds_sent: 0,
@@ -94,11 +96,11 @@ impl<'a> World<'a> {
     }
 
     fn run(&mut self) {
-        let end = Time::ZERO + START + self.experiment.limit;
+        let end = Time::ZERO + START + self.rollout.limit;
         while self.unfinished > 0
             && let Some((at, happening)) = self.agenda.next()
             && at <= end
-            && at.since(self.moved) <= self.experiment.patience
+            && at.since(self.moved) <= self.rollout.patience
         {
             debug_assert!(at >= self.now, "time runs forwards");
             while self.sample_at <= at {
@@ -153,12 +155,12 @@ impl<'a> World<'a> {
 
     /// Bytes on the wire for so many of HTTP.
     fn on_wire(&self, bytes: u64) -> u64 {
-        bytes + bytes * self.experiment.network.headers_ppm / 1_000_000
+        bytes + bytes * self.rollout.network.headers_ppm / 1_000_000
     }
 
     /// Control traffic takes its room on both links. It arrives after the bare delay all the same: it is small.
     fn charge(&mut self, from: Option<NodeId>, to: Option<NodeId>, bytes: u64) {
-        if !self.experiment.network.control_costs {
+        if !self.rollout.network.control_costs {
             return;
         }
         let (now, bytes) = (self.now, self.on_wire(bytes));
@@ -173,7 +175,7 @@ impl<'a> World<'a> {
 
     fn is_tracker_away(&self) -> bool {
         let since = self.now.since(Time::ZERO + START);
-        let away = &self.experiment.faults.tracker_away;
+        let away = &self.rollout.faults.tracker_away;
         self.now >= Time::ZERO + START && away.iter().any(|(from, until)| (*from..*until).contains(&since))
     }
 
@@ -191,7 +193,7 @@ impl<'a> World<'a> {
             sample.waiting += u32::try_from(node.queued.len()).unwrap_or(u32::MAX);
         }
         self.samples.push(sample);
-        self.sample_at = self.sample_at + self.experiment.sample.max(Duration::from_millis(1));
+        self.sample_at = self.sample_at + self.rollout.sample.max(Duration::from_millis(1));
     }
 
     fn outcome(self) -> Outcome {
@@ -214,7 +216,8 @@ impl<'a> World<'a> {
         let sent: u64 = self.nodes.iter().map(|node| node.sent).sum();
         Outcome {
             peers,
-            file_bytes: self.experiment.file_bytes,
+            file_bytes: self.rollout.file_bytes,
+            between_sites: 0,
             wasted: sent.saturating_sub(of_use),
             refused: self.refused,
             samples: self.samples,
@@ -230,7 +233,7 @@ impl<'a> World<'a> {
 
     /// Bytes of a chunk: the last one may be shorter.
     fn length(&self, chunk: protocol::ChunkIndex) -> u32 {
-        let (size, file) = (u64::from(self.experiment.chunk_bytes), self.experiment.file_bytes);
+        let (size, file) = (u64::from(self.rollout.chunk_bytes), self.rollout.file_bytes);
         let length = size.min(file - u64::from(chunk.get()) * size);
         u32::try_from(length).unwrap_or(u32::MAX)
     }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use protocol::Time;
+use scenario::rollout::{Conduct, Role, time_for};
 use swarm::{Answer, Content, Failure, Requester, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
-use crate::network::{Flow, Next, slice_of, time_for};
+use crate::network::{Flow, Next, slice_of};
 use crate::node::NodeId;
 use crate::requests::{RequestId, Stage};
-use crate::{Conduct, Role};
 
 /// Head of an answer that brings a chunk, in bytes.
 const ANSWER: u64 = 290;
@@ -121,11 +121,11 @@ impl World<'_> {
         let (from, key, chunk) = (one.from, one.key, one.chunk);
         let left = self.length(chunk);
         let member = self.nodes[from.slot()].roster.get(key);
-        let first = self.experiment.network.first_window;
+        let first = self.rollout.network.first_window;
         let window = member.map_or(first, |member| member.window_at(now, first));
         self.control.requests += ANSWER;
         self.charge(None, Some(from), ANSWER);
-        let head = if self.experiment.network.control_costs { self.on_wire(ANSWER) } else { 0 };
+        let head = if self.rollout.network.control_costs { self.on_wire(ANSWER) } else { 0 };
         let uplink = &mut self.node(id).uplink;
         if uplink.armed.is_none() {
             // An idle uplink has sent its small things already.
@@ -135,7 +135,7 @@ impl World<'_> {
         uplink.flows.push_back(Flow { request, slot: Some(ticket), left, next_at: now, window });
         let at = uplink.busy_until.max(now);
         self.arm_uplink(id, at);
-        if left <= self.experiment.network.buffer {
+        if left <= self.rollout.network.buffer {
             self.agenda.plan(now, Happening::Buffered(id, request));
         }
     }
@@ -177,8 +177,8 @@ impl World<'_> {
 
     fn send_slice(&mut self, id: NodeId, mut flow: Flow) {
         let now = self.now;
-        let slice = slice_of(self.experiment.chunk_bytes).min(flow.left);
-        let network = self.experiment.network;
+        let slice = slice_of(self.rollout.chunk_bytes).min(flow.left);
+        let network = self.rollout.network;
         let Some(request) = self.requests.get(flow.request) else { return };
         let from = request.from;
         let one_way = self.delay(id, from);

@@ -8,8 +8,36 @@ use std::time::Duration;
 
 use protocol::Time;
 
-use crate::Link;
-use crate::network::time_for;
+use super::{Conduct, Link, Role, Rollout, time_for};
+
+/// Both bounds of a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// See [`fluid`].
+    pub fluid: Duration,
+    /// See [`chunked`].
+    pub chunked: Duration,
+}
+
+impl Bounds {
+    /// Of everybody who takes part, as if all came at once and stayed; all seeds together count as one source. Who
+    /// cannot be dialled, refuses, or sends wrong bytes is of no use to others.
+    pub fn of(rollout: &Rollout) -> Self {
+        let (mut seed_up, mut leechers) = (0_u64, Vec::new());
+        for group in &rollout.groups {
+            let gives = group.dialable && group.conduct == Conduct::Honest;
+            let up = if gives { group.link.up } else { 0 };
+            match group.role {
+                Role::Seed => seed_up = seed_up.saturating_add(up.saturating_mul(group.count.into())),
+                Role::Leecher => leechers.extend((0..group.count).map(|_| Link { up, ..group.link })),
+            }
+        }
+        Bounds {
+            fluid: fluid(rollout.file_bytes, seed_up, &leechers),
+            chunked: chunked(rollout.file_bytes, rollout.chunk_bytes, seed_up, &leechers),
+        }
+    }
+}
 
 /// `max(F/u_s, F/d, N·F/(u_s + Σu_p))`, the least time for a file that can be cut as finely as one likes (Kumar and
 /// Ross, "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006). `seed_up` in bytes per second.
@@ -92,7 +120,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn alike(count: usize, up: u64, down: u64) -> Vec<Link> {
-        vec![Link { up, down, delay: Duration::ZERO }; count]
+        vec![Link { up, down, delay: Duration::ZERO, loss_ppm: 0 }; count]
     }
 
     #[test]

@@ -1,22 +1,24 @@
-//! What came of an experiment.
+//! What came of a rollout.
 
 use std::time::Duration;
 
 use protocol::Time;
 
-use crate::Role;
+use super::Role;
 
-/// What came of an experiment. Times count from when the first leecher comes.
+/// What came of a rollout. Times count from when the first leecher comes.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Every peer, in the order of the groups.
     pub peers: Vec<PeerOutcome>,
     /// Bytes of the file.
     pub file_bytes: u64,
-    /// How it went on, a sample every [`crate::Experiment::sample`].
+    /// How it went on, a sample every [`super::Rollout::sample`].
     pub samples: Vec<Sample>,
     /// Payload bytes that were sent to somebody who had no use for them any more, or who did not believe them.
     pub wasted: u64,
+    /// Payload bytes that went from one site to another.
+    pub between_sites: u64,
     /// Requests that were refused (429).
     pub refused: u64,
     /// Bytes that are not payload.
@@ -49,7 +51,7 @@ pub struct Sample {
 /// One peer's part.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerOutcome {
-    /// Which of the experiment's groups it is of.
+    /// Which of the rollout's groups it is of.
     pub group: usize,
     /// What it began with.
     pub role: Role,

@@ -1,10 +1,10 @@
-//! What is simulated, as data: a file, groups of peers with their links, the network, and what goes wrong when.
+//! A rollout as data: a file, groups of peers with their links, the network between them, and what goes wrong when.
 
 use std::time::Duration;
 
-/// One experiment. The same value gives the same run, to the event.
-#[derive(Clone, Debug)]
-pub struct Experiment {
+/// One rollout. The same value gives the same simulated run, to the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
     /// Of every random choice of the run.
     pub seed: u64,
     /// Bytes of the file.
@@ -13,38 +13,35 @@ pub struct Experiment {
     pub chunk_bytes: u32,
     /// Who takes part.
     pub groups: Vec<Group>,
+    /// Where they are; with none, everybody is in one place.
+    pub sites: Vec<Site>,
     /// What lies between them.
     pub network: Network,
     /// What goes wrong.
     pub faults: Faults,
-    /// The limits that the brains run with.
-    pub brains: Brains,
     /// The run ends after this much virtual time, finished or not.
     pub limit: Duration,
     /// And when for this long nobody came and no chunk was stored: what is missing then is held by nobody.
     pub patience: Duration,
     /// How often the state of the swarm is noted.
     pub sample: Duration,
-    /// How much is asserted.
-    pub checks: Checks,
 }
 
-impl Experiment {
+impl Rollout {
     /// `seeds` and `leechers`, each kind alike, on a quiet network; everything else as shipped.
     #[must_use]
     pub fn new(file_bytes: u64, chunk_bytes: u32, seed: Group, leechers: Group) -> Self {
-        Experiment {
+        Rollout {
             seed: 1,
             file_bytes,
             chunk_bytes,
             groups: vec![seed, leechers],
+            sites: Vec::new(),
             network: Network::default(),
             faults: Faults::default(),
-            brains: Brains::shipped(chunk_bytes),
             limit: Duration::from_secs(24 * 3600),
             patience: Duration::from_secs(600),
             sample: Duration::from_secs(1),
-            checks: Checks::Changes,
         }
     }
 
@@ -60,7 +57,7 @@ impl Experiment {
 }
 
 /// Peers that are alike.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Whether they begin with everything or with nothing.
     pub role: Role,
@@ -68,6 +65,8 @@ pub struct Group {
     pub count: u32,
     /// Each one's link.
     pub link: Link,
+    /// Which of [`Rollout::sites`] they are at; of no meaning where there are none.
+    pub site: usize,
     /// When they come. Seeds are there from the beginning.
     pub arrival: Arrival,
     /// Whether anybody can connect to them; they can connect to others in any case.
@@ -88,6 +87,7 @@ impl Group {
             role,
             count,
             link,
+            site: 0,
             arrival: Arrival::AtOnce,
             dialable: true,
             conduct: Conduct::Honest,
@@ -116,14 +116,29 @@ pub struct Link {
     /// From the peer to the middle of the network, one way; two peers are the sum of theirs apart, and the tracker is
     /// in the middle.
     pub delay: Duration,
+    /// Packets that are lost on it, in millionths, in both directions.
+    pub loss_ppm: u32,
 }
 
 impl Link {
     /// A link of so many megabits per second up and down.
     #[must_use]
     pub const fn mbit(up: u64, down: u64, delay: Duration) -> Self {
-        Link { up: up * 125_000, down: down * 125_000, delay }
+        Link { up: up * 125_000, down: down * 125_000, delay, loss_ppm: 0 }
     }
+}
+
+/// A place with a link of its own to all other places, which all its peers share. Peers at one site meet behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// What it is called in reports.
+    pub name: String,
+    /// What leaves it, in bytes per second.
+    pub up: u64,
+    /// What comes in, in bytes per second.
+    pub down: u64,
+    /// What its link adds to the way, one way.
+    pub delay: Duration,
 }
 
 /// When the peers of a group come.
@@ -158,7 +173,7 @@ pub struct Vanishing {
 }
 
 /// The network between the links.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// Headers of packets, as millionths on top of every byte: 46,000 for 1,448 bytes in a frame of 1,514. 0 looks at
     /// payload only.
@@ -198,7 +213,7 @@ impl Default for Network {
 }
 
 /// What goes wrong. Times count from when the first leecher comes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// The tracker is away from the first of these until the second; any number of times.
     pub tracker_away: Vec<(Duration, Duration)>,
@@ -213,42 +228,4 @@ pub enum SeedDeath {
     At(Duration),
     /// When they sent so many hundredths of the file.
     Copies(u64),
-}
-
-/// The limits that the brains run with.
-#[derive(Clone, Debug)]
-pub struct Brains {
-    /// Of every download.
-    pub download: swarm::Config,
-    /// Of every seed's uploads.
-    pub seed_upload: swarm::UploadConfig,
-    /// Of every leecher's uploads.
-    pub upload: swarm::UploadConfig,
-}
-
-impl Brains {
-    /// As `peer` runs them.
-    #[must_use]
-    pub fn shipped(chunk_bytes: u32) -> Self {
-        Brains {
-            download: swarm::Config {
-                chunk_bytes,
-                // What `peer` sets: see `sharing` and `download/roster` there.
-                in_flight_bytes: 10 << 20,
-                neighbours_most: 60,
-                ..swarm::Config::default()
-            },
-            seed_upload: swarm::UploadConfig::default(),
-            upload: swarm::UploadConfig::default(),
-        }
-    }
-}
-
-/// How much is asserted after every event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checks {
-    /// What the event changed.
-    Changes,
-    /// Everything about the peer it happened to: for small runs.
-    Everything,
 }
