@@ -23,7 +23,8 @@ fn case(name: &str) -> Option<Rollout> {
         rollout.network.headers_ppm = 0;
         rollout
     };
-    let gigabit = Link::mbit(1000, 1000, far);
+    // 20 ms from peer to peer and back.
+    let gigabit = Link::mbit(1000, 1000, Duration::from_millis(5));
     let hundred = |delay| (Link::mbit(100, 400, delay), Link::mbit(100, 400, delay));
     Some(match name {
         "8" => shape(Link::mbit(50, 200, lab), 8, Link::mbit(50, 200, lab), 128, 128 << 10),
@@ -31,6 +32,7 @@ fn case(name: &str) -> Option<Rollout> {
         "100" => shape(hundred(far).0, 100, hundred(far).1, 1024, 1 << 20),
         "1000" => shape(gigabit, 1000, gigabit, 3072, 1 << 20),
         "10000" => shape(gigabit, 10_000, gigabit, 3072, 3 << 20),
+        "300" => shape(gigabit, 300, gigabit, 1024, 1 << 20),
         "scale" => shape(gigabit, 1000, gigabit, 500, 1 << 20),
         "half" => {
             let mut half = shape(hundred(far).0, 50, hundred(far).1, 256, 256 << 10);
@@ -138,6 +140,9 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
         }
         "mostavoided" => brains.download.avoided_most = value as usize,
         "buffer" => network.buffer = small << 10,
+        "rtt" => rollout.groups.iter_mut().for_each(|group| group.link.delay = millis / 4),
+        "peers" => rollout.groups[1].count = small,
+        "mib" => rollout.file_bytes = value << 20,
         "sample" => rollout.sample = millis,
         "fresh" => {
             brains.upload.fresh_enough = value as usize;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use protocol::Time;
+use protocol::{ChunkIndex, Time};
 use swarm::{Failure, FetchId, PeerKey};
 
 use crate::node::NodeId;
@@ -48,6 +48,8 @@ pub(crate) enum Happening {
     Whole(RequestId),
     /// A body is verified and written.
     Stored(RequestId),
+    /// An answer's head says what to ask for next.
+    Suggested(NodeId, PeerKey, ChunkIndex),
     /// The downloader learns that a fetch came to nothing.
     Failed(NodeId, FetchId, Failure),
 }

@@ -6,7 +6,7 @@ use protocol::api::tracker::Token;
 use protocol::{ChunkIndex, ChunkSet, Time};
 use registry::Announced;
 use scenario::rollout::{Conduct, Link, Role};
-use swarm::{Download, FetchId, Ticket, Upload};
+use swarm::{Download, FetchId, FirstCopies, Ticket, Upload};
 
 use crate::network::{Downlink, Uplink};
 use crate::requests::RequestId;
@@ -73,6 +73,7 @@ pub(crate) struct Node {
     pub(crate) complete: Option<Time>,
 
     pub(crate) upload: Upload,
+    pub(crate) firsts: FirstCopies,
     /// Requests that wait for a slot.
     pub(crate) queued: BTreeMap<Ticket, RequestId>,
     pub(crate) uplink: Uplink,

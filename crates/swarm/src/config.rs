@@ -84,6 +84,8 @@ pub struct Config {
     pub busy_least: Duration,
     /// And at most this long: nobody can send us away for a day.
     pub busy_most: Duration,
+    /// Suggestions of a neighbour that are remembered; the oldest is forgotten first.
+    pub suggestions_most: usize,
     /// How many ranges wanted by readers are remembered; the oldest is forgotten first.
     pub wishes_most: usize,
 }
@@ -136,6 +138,7 @@ impl Default for Config {
             avoided_most: 16,
             busy_least: Duration::from_millis(100),
             busy_most: Duration::from_secs(30),
+            suggestions_most: 8,
             wishes_most: 8,
         }
     }

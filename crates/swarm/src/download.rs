@@ -191,6 +191,7 @@ impl Download {
             Event::DiskFails => self.disk_fails = true,
             Event::DiskWorks => self.disk_fails = false,
             Event::FetchFailed { fetch, failure } => self.fetch_failed(now, fetch, failure, actions),
+            Event::Suggested { peer, chunk } => self.suggested(peer, chunk),
             Event::RangeWanted { first, last } => self.range_wanted(first, last),
             Event::Woke => {}
         }

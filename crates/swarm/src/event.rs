@@ -65,6 +65,13 @@ pub enum Event {
         /// Why, which decides what becomes of the neighbour.
         failure: Failure,
     },
+    /// A neighbour says what to ask it for next: it has that chunk, and nobody else has.
+    Suggested {
+        /// Which neighbour.
+        peer: PeerKey,
+        /// For what.
+        chunk: ChunkIndex,
+    },
     /// Somebody reads the file here while it downloads: these chunks first, in order. The newest wish wins.
     RangeWanted {
         /// The first chunk of the range.

@@ -12,6 +12,7 @@
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
 //! memory ends: what was not passed on is sent again.
 
+mod first_copies;
 mod sent;
 mod slots;
 
@@ -24,6 +25,7 @@ use self::sent::Sent;
 use self::slots::Slots;
 use crate::UploadConfig;
 
+pub use self::first_copies::FirstCopies;
 pub use self::sent::Content;
 
 /// Whom requests are counted for, by a number that the shell chose: a peer id, or an address where none is given.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::{ChunkSet, Time};
 use rand::RngExt;
 use scenario::rollout::{Arrival, Group, Role, SeedDeath};
-use swarm::{Download, Event, Failure, Upload};
+use swarm::{Download, Event, Failure, FirstCopies, Upload};
 
 use super::{START, World};
 use crate::agenda::Happening;
@@ -91,6 +91,7 @@ impl World<'_> {
             gains: Vec::new(),
             complete: is_seed.then_some(Time::ZERO),
             upload: Upload::new(upload.clone()),
+            firsts: if is_seed { FirstCopies::of_seed(total, seed) } else { FirstCopies::none() },
             queued: BTreeMap::new(),
             uplink: Uplink::default(),
             downlink: Downlink::default(),

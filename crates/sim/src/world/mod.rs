@@ -18,7 +18,7 @@ use protocol::Time;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use scenario::rollout::{Control, Outcome, PeerOutcome, Role, Rollout, Sample, time_for};
-use swarm::Action;
+use swarm::{Action, Event};
 
 use crate::Settings;
 use crate::agenda::{Agenda, Happening};
@@ -136,6 +136,7 @@ impl<'a> World<'a> {
             Happening::Came(request, bytes) => self.came(request, bytes),
             Happening::Whole(request) => self.whole(request),
             Happening::Stored(request) => self.stored(request),
+            Happening::Suggested(node, peer, chunk) => self.tell(node, Event::Suggested { peer, chunk }),
             Happening::Failed(node, fetch, failure) => self.failed(node, fetch, failure),
         }
     }

@@ -71,9 +71,19 @@ impl World<'_> {
             return;
         };
         self.refused += 1;
+        self.suggest(id);
         self.control.requests += REFUSAL;
         self.charge(Some(to), Some(from), REFUSAL);
         self.fail(id, self.delay(from, to), failure);
+    }
+
+    /// An answer says what its receiver might ask for next.
+    fn suggest(&mut self, id: RequestId) {
+        let Some((from, to, key)) = self.requests.get(id).map(|one| (one.from, one.to, one.key)) else { return };
+        let now = self.now;
+        if let Some(chunk) = self.node(to).firsts.suggest(now) {
+            self.plan(self.delay(from, to), Happening::Suggested(from, key, chunk));
+        }
     }
 
     /// Nobody waits for a request any more.
@@ -119,6 +129,8 @@ impl World<'_> {
         let Some(one) = self.requests.get_mut(request) else { return };
         one.stage = Stage::Sending;
         let (from, key, chunk) = (one.from, one.key, one.chunk);
+        self.node(id).firsts.sent(chunk);
+        self.suggest(request);
         let left = self.length(chunk);
         let member = self.nodes[from.slot()].roster.get(key);
         let first = self.rollout.network.first_window;

@@ -65,7 +65,8 @@ impl Download {
         if !neighbour.has_room(now, share, &self.config) {
             return false;
         }
-        let chunk = self.second_copy(now, peer, neighbour).or_else(|| self.pick(now, peer));
+        let chunk = self.second_copy(now, peer, neighbour);
+        let chunk = chunk.or_else(|| self.suggestion(peer)).or_else(|| self.pick(now, peer));
         if let Some(chunk) = chunk {
             self.start(now, peer, chunk, actions);
         }
@@ -76,6 +77,17 @@ impl Download {
     fn share(&self) -> u32 {
         let left = self.table.missing().count() as usize + self.fetches.flying();
         u32::try_from(left.div_ceil(self.neighbours.len().max(1))).unwrap_or(u32::MAX)
+    }
+
+    /// What `peer` suggested and is still missing.
+    fn suggestion(&mut self, peer: PeerKey) -> Option<ChunkIndex> {
+        let neighbour = self.neighbours.get_mut(&peer)?;
+        while let Some(chunk) = neighbour.suggested.pop_front() {
+            if self.table.state(chunk) == State::Missing && neighbour.offers(chunk.get()) {
+                return Some(chunk);
+            }
+        }
+        None
     }
 
     fn pick(&mut self, now: Time, peer: PeerKey) -> Option<ChunkIndex> {

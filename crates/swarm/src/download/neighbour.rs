@@ -1,6 +1,8 @@
 //! A neighbour as the download sees it: what it holds, what is asked of it, and its record.
 
-use protocol::Time;
+use std::collections::VecDeque;
+
+use protocol::{ChunkIndex, Time};
 
 use crate::Config;
 use crate::index_set::IndexSet;
@@ -18,6 +20,8 @@ pub(crate) struct Neighbour {
     pub(crate) slow: u32,
     /// Chunks that it is not asked for until then: it turned us away.
     pub(crate) avoided: Vec<(u32, Time)>,
+    /// What it suggests to be asked for, the oldest suggestion first.
+    pub(crate) suggested: VecDeque<ChunkIndex>,
     /// It holds nothing that is missing and may be asked for: found by a search, unset by a gain or by a chunk that turns missing.
     pub(crate) dry: bool,
 }
@@ -31,6 +35,7 @@ impl Neighbour {
             flying: 0,
             slow: 0,
             avoided: Vec::new(),
+            suggested: VecDeque::new(),
             dry: true,
         }
     }

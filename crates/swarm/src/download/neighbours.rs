@@ -66,6 +66,17 @@ impl Download {
         }
     }
 
+    /// `peer` says what only it can give.
+    pub(super) fn suggested(&mut self, peer: PeerKey, chunk: ChunkIndex) {
+        let is_missing = chunk.get() < self.table.total() && self.table.state(chunk) == State::Missing;
+        let Some(neighbour) = self.neighbours.get_mut(&peer).filter(|_| is_missing) else { return };
+        if neighbour.suggested.len() >= self.config.suggestions_most {
+            neighbour.suggested.pop_front();
+        }
+        neighbour.suggested.push_back(chunk);
+        self.eager.push(peer);
+    }
+
     /// `peer` does not hold `chunk` after all.
     pub(super) fn drop_holding(&mut self, peer: PeerKey, chunk: ChunkIndex) {
         let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
