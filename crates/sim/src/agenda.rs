@@ -28,6 +28,8 @@ pub(crate) enum Happening {
     Round(NodeId),
     /// The first answer of a neighbour arrives, or does not.
     Meets(NodeId, PeerKey),
+    /// A neighbour's first gain after a silence is told.
+    Told(NodeId, PeerKey),
     /// A neighbour is found to be gone.
     Loses(NodeId, PeerKey),
     /// A neighbour answers whom it knows.

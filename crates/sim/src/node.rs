@@ -6,7 +6,7 @@ use protocol::api::tracker::Token;
 use protocol::{ChunkIndex, ChunkSet, Time};
 use registry::Announced;
 use scenario::rollout::{Conduct, Link, Role};
-use swarm::{Download, FetchId, FirstCopies, Ticket, Upload};
+use swarm::{Download, FetchId, FirstCopies, PeerKey, Ticket, Upload};
 
 use crate::network::{Downlink, Uplink};
 use crate::requests::RequestId;
@@ -69,6 +69,10 @@ pub(crate) struct Node {
     pub(crate) held: ChunkSet,
     /// What was stored, in order, for those who follow.
     pub(crate) gains: Vec<Gain>,
+    /// When the last of them was stored.
+    pub(crate) gained_at: Time,
+    /// Who follows what it gains, and as whom they know it. Some of them may have lost interest.
+    pub(crate) followers: Vec<(NodeId, PeerKey)>,
     /// Since when it holds everything.
     pub(crate) complete: Option<Time>,
 

@@ -116,7 +116,7 @@ impl Roster {
     }
 
     /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
-    pub(crate) fn sighted(&mut self, now: Time, node: NodeId, held: Option<ChunkSet>) -> Sighted {
+    pub(crate) fn sighted(&mut self, now: Time, node: NodeId, held: Option<ChunkSet>, room: usize) -> Sighted {
         let mut sighted = Sighted::default();
         if self.banned.contains(&node) {
             return sighted;
@@ -125,6 +125,9 @@ impl Roster {
             Some(key) => key,
             None if self.left_alone.get(&node).is_some_and(|(until, _)| now < *until) => return sighted,
             None => {
+                if self.members.len() >= room && room < MOST {
+                    return sighted;
+                }
                 if self.members.len() >= MOST {
                     let Some(useless) = self.useless() else { return sighted };
                     self.lost(now, useless);

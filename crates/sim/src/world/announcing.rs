@@ -89,7 +89,7 @@ impl World<'_> {
                 Holding::Part(set) => (*set).clone(),
             };
             bytes += ENTRY + bitmap(&held);
-            self.sighted(id, of, Some(held), true);
+            self.sighted(id, of, Some(held), true, false);
         }
         self.control.peers += bytes;
         self.charge(None, Some(id), bytes);

@@ -89,6 +89,8 @@ impl World<'_> {
             announcer: Announcer::default(),
             held: if is_seed { ChunkSet::full(total) } else { ChunkSet::empty(total) },
             gains: Vec::new(),
+            gained_at: Time::ZERO,
+            followers: Vec::new(),
             complete: is_seed.then_some(Time::ZERO),
             upload: Upload::new(upload.clone()),
             firsts: if is_seed { FirstCopies::of_seed(total, seed) } else { FirstCopies::none() },

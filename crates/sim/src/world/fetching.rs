@@ -128,6 +128,7 @@ impl World<'_> {
             if node.held.is_full() {
                 node.complete = Some(now);
             }
+            self.tell_followers(from);
         }
         self.tell(from, Event::ChunkStored { chunk });
     }

@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
-use protocol::{ChunkIndex, ChunkSet};
+use protocol::{ChunkIndex, ChunkSet, Time};
 use swarm::{Event, Gained, PeerKey};
 
 use super::World;
 use crate::agenda::Happening;
 use crate::node::NodeId;
-use crate::roster::{Reading, Sighted};
+use crate::roster::{Member, Reading, Sighted};
 
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
 const POLL: (u64, u64) = (220, 180);
@@ -30,12 +30,13 @@ const REFUSED: Duration = Duration::from_secs(2);
 
 impl World<'_> {
     /// Somebody named a peer.
-    pub(super) fn sighted(&mut self, id: NodeId, of: NodeId, held: Option<ChunkSet>, native: bool) {
+    pub(super) fn sighted(&mut self, id: NodeId, of: NodeId, held: Option<ChunkSet>, native: bool, inbound: bool) {
         if of == id || self.nodes[id.slot()].brain.is_none() {
             return;
         }
         let now = self.now;
-        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held);
+        let room = if inbound { 60 } else { self.rollout.network.window as usize >> 20 };
+        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held, room);
         if let Some(key) = lost {
             self.withdraw_all(id, key);
             self.tell(id, Event::PeerLost { peer: key });
@@ -71,7 +72,7 @@ impl World<'_> {
         self.charge(Some(id), Some(of), QUESTION.0);
         self.charge(Some(of), Some(id), QUESTION.1 + told.len() as u64 * ENTRY);
         for named in told {
-            self.sighted(id, named, None, false);
+            self.sighted(id, named, None, false, false);
         }
     }
 
@@ -102,6 +103,12 @@ impl World<'_> {
         if let Some(member) = roster.get_mut(key) {
             member.reading = if is_complete { Reading::Done } else { Reading::Upto(cursor) };
         }
+        if !is_complete {
+            self.node(of).followers.push((id, key));
+        }
+        // Who asks has told its own address: it becomes a neighbour, too.
+        self.sighted(of, id, None, true, true);
+        let roster = &mut self.node(id).roster;
         let mut events = Vec::new();
         let ask = roster.met(key, &mut events);
         events.push(Event::PeerGained {
@@ -136,37 +143,66 @@ impl World<'_> {
         if self.nodes[id.slot()].brain.is_none() {
             return;
         }
-        for News { key, of, runs } in self.news_for(id) {
-            let answer = POLL.1 + runs.len() as u64 * RUN;
-            self.control.gains += POLL.0 + answer;
-            self.charge(Some(id), Some(of), POLL.0);
-            self.charge(Some(of), Some(id), answer);
-            self.node(id).roster.note(key, true);
-            self.tell(id, Event::PeerGained { peer: key, chunks: Gained::Runs(runs) });
+        for news in self.news_for(id) {
+            self.hear_news(id, news);
         }
         self.plan_round(id);
     }
 
+    fn hear_news(&mut self, id: NodeId, News { key, of, runs }: News) {
+        let answer = POLL.1 + runs.len() as u64 * RUN;
+        self.control.gains += POLL.0 + answer;
+        self.charge(Some(id), Some(of), POLL.0);
+        self.charge(Some(of), Some(id), answer);
+        self.node(id).roster.note(key, true);
+        self.tell(id, Event::PeerGained { peer: key, chunks: Gained::Runs(runs) });
+    }
+
     /// What a peer's neighbours gained and it has not read: each a delay late.
     fn news_for(&mut self, id: NodeId) -> Vec<News> {
-        let total = self.rollout.chunks() as usize;
         let mut roster = std::mem::take(&mut self.node(id).roster);
-        let mut news = Vec::new();
-        for member in roster.members_mut() {
-            let Reading::Upto(cursor) = member.reading else { continue };
-            let late = self.delay(id, member.node);
-            let other = &self.nodes[member.node.slot()];
-            let unread = other.gains.get(cursor..).unwrap_or_default().iter();
-            let seen = unread.take_while(|gain| gain.at() + late <= self.now);
-            let runs: Vec<_> = seen.map(|gain| (gain.chunk(), gain.chunk())).collect();
-            if !runs.is_empty() && other.is_here() {
-                let read = cursor + runs.len();
-                member.reading = if read == total { Reading::Done } else { Reading::Upto(read) };
-                news.push(News { key: member.key, of: member.node, runs });
-            }
-        }
+        let news = roster.members_mut().iter_mut().filter_map(|member| self.news_of(id, member)).collect();
         self.node(id).roster = roster;
         news
+    }
+
+    /// The same of one neighbour.
+    fn news_of(&self, id: NodeId, member: &mut Member) -> Option<News> {
+        let Reading::Upto(cursor) = member.reading else { return None };
+        let late = self.delay(id, member.node);
+        let other = &self.nodes[member.node.slot()];
+        let unread = other.gains.get(cursor..).unwrap_or_default().iter();
+        let seen = unread.take_while(|gain| gain.at() + late <= self.now);
+        let runs: Vec<_> = seen.map(|gain| (gain.chunk(), gain.chunk())).collect();
+        if runs.is_empty() || !other.is_here() {
+            return None;
+        }
+        let read = cursor + runs.len();
+        let all = read == self.rollout.chunks() as usize;
+        member.reading = if all { Reading::Done } else { Reading::Upto(read) };
+        Some(News { key: member.key, of: member.node, runs })
+    }
+
+    /// A peer gained a chunk: the first after a silence is told at once, others with the next round.
+    pub(super) fn tell_followers(&mut self, id: NodeId) {
+        let (now, batch) = (self.now, self.rollout.network.batch);
+        let node = self.node(id);
+        let before = std::mem::replace(&mut node.gained_at, now);
+        if before != Time::ZERO && now.since(before) < batch {
+            return;
+        }
+        for (follower, key) in self.nodes[id.slot()].followers.clone() {
+            self.plan(self.delay(id, follower), Happening::Told(follower, key));
+        }
+    }
+
+    pub(super) fn told(&mut self, id: NodeId, key: PeerKey) {
+        let mut roster = std::mem::take(&mut self.node(id).roster);
+        let news = roster.get_mut(key).and_then(|member| self.news_of(id, member));
+        self.node(id).roster = roster;
+        if let Some(news) = news {
+            self.hear_news(id, news);
+        }
     }
 }
 
