@@ -15,7 +15,7 @@ import urllib.request
 
 from processes import LIBC, Failed, Process, die_with_parent
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 OWN = "/proc/thread-self/ns/net"
 AUTOGROUP = "/proc/self/autogroup"
 NETWORK = "10.78"       # /16, inside of the namespaces only
@@ -26,7 +26,23 @@ ENVIRONMENT = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+@contextlib.contextmanager
+def one_end():
+    """Whatever this program starts meanwhile is killed with it by the kernel, even after `kill -9`: also what becomes another
+    user (opentracker does), which `die_with_parent` has no hold of."""
+    call(LIBC.unshare, CLONE_NEWPID)
+    # The first process of a process namespace takes all others in it along.
+    first = subprocess.Popen(["sleep", "infinity"], start_new_session=True, preexec_fn=die_with_parent, env=ENVIRONMENT)
+    try:
+        yield
+    finally:
+        first.kill()
+        first.wait()
+
+
 class Namespace:
+    """A network namespace."""
+
     def __init__(self):
         with at_home() as home:
             call(LIBC.unshare, CLONE_NEWNET)
