@@ -1,9 +1,10 @@
-"""A BitTorrent peer of libtorrent's own making: `libtorrent_peer.py seed|leech TORRENT FOLDER ADDRESS:PORT`.
+"""A BitTorrent peer of libtorrent's own making: `libtorrent_peer.py seed|leech|lie TORRENT FOLDER ADDRESS:PORT`.
 
 Its settings are the library's. What is set keeps it on its address and silent towards everybody but the tracker and its peers,
 and on TCP, as all others here: uTP gives way to other traffic on purpose, and is slower.
 
-A leecher says `is-complete` once everything is verified and written, and goes on serving.
+A leecher says `is-complete` once everything is verified and written, and goes on serving. Who lies claims to have everything and
+serves whatever is in its file.
 """
 import sys
 
@@ -19,11 +20,12 @@ def main():
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "enable_incoming_utp": False, "enable_outgoing_utp": False,
         "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
-        | lt.alert.category_t.storage_notification})
+        | lt.alert.category_t.storage_notification,
+        "disable_hash_checks": what == "lie"})
     wanted = lt.add_torrent_params()
     wanted.ti, wanted.save_path = lt.torrent_info(torrent), folder
     wanted.flags &= ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
-    if what == "seed":
+    if what != "leech":
         wanted.flags |= lt.torrent_flags.seed_mode
     handle = session.add_torrent(wanted)
     while True:

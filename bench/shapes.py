@@ -105,5 +105,5 @@ CASES = (
     # The seed alone gives more than all others together: here sending a chunk twice is right.
     Case("fast-seed", 32 * MIB, 200, (Group(12, 10, 50),)),
     Case("seed-dies", 64 * MIB, 50, (Group(8, 50, 200),), seed_dies_at=1.05),
-    Case("liars", 32 * MIB, 50, (Group(10, 50, 200),), liars=3, peers=()),
+    Case("liars", 32 * MIB, 50, (Group(10, 50, 200),), liars=3),
 )

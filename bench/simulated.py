@@ -5,8 +5,7 @@ import subprocess
 
 SEEDS = (1, 2, 3)       # of the simulation's random choices: as many as real runs
 SIMULATE_S = 120        # for one; a swarm of this size takes about a second
-DELAY_MS = 0.1          # these links have no delay but the machine's own
-HEADERS_PPM = 46_000
+RTT = "400us"           # these links have no delay but the machine's own
 
 
 def simulate(case, binary, work, tell):
@@ -36,5 +35,12 @@ def result_of(output):
 
 
 def scenario_of(case):
-    """The case as `simulate` reads it."""
-    return ""
+    """The case as `simulate` reads it (docs/simulate.md); it chooses the same size of a chunk as `torrentify`."""
+    arrival = f'arrival = "every {case.every_s * 1000:.0f}ms"\n' if case.every_s else ""
+    groups = [group("seed", "seed", 1, case.seed_up, case.seed_down)]
+    groups += [group(f"leechers-{n}", "leecher", g.count, g.up, g.down) + arrival for n, g in enumerate(case.groups, 1)]
+    return f'size = {case.size}\n\n' + "\n".join(groups) + f'\n[network]\nrtt = "{RTT}"\nheaders = true\n'
+
+
+def group(name, role, count, up, down):
+    return f'[[group]]\nname = "{name}"\nrole = "{role}"\ncount = {count}\nup = "{up}mbit"\ndown = "{down}mbit"\n'

@@ -14,8 +14,8 @@ from processes import Failed, until, wait_for
 from systems import READY_S, first_line, program
 
 HERE = Path(__file__).resolve().parent
+PYTHON = HERE.parent / "target/libtorrent/bin/python"      # where scripts/setup-bench puts the library
 TRACKER_PORT, PEER_PORT = 5000, 8000
-ON = 3600       # seconds that a BitTorrent peer seeds on: longer than any run
 
 
 class HttpTorrent:
@@ -78,6 +78,7 @@ class BitTorrent:
 
     def seed(self, tracker, place, content):
         file = content.give(place.folder)
+        self.file, self.size = file.name, content.size
         digest = self.publish(file, content, f"{tracker.address}:{TRACKER_PORT}")
         opentracker = tracker.start("tracker", self.tracker(tracker.folder, digest, tracker.address, TRACKER_PORT,
                                                             TRACKER_PORT))
@@ -89,6 +90,12 @@ class BitTorrent:
     def leech(self, place):
         return place.start("leecher", self.leeching(place.folder, place.address, PEER_PORT), word=b"is-complete")
 
+    def lie(self, place):
+        """Ours lies about what it has fetched; this one about everything, from the beginning."""
+        with open(place.folder / self.file, "wb") as file:
+            file.truncate(self.size)
+        return [place.start("liar", libtorrent_argv("lie", self.torrent, place.folder, place.address, PEER_PORT))]
+
 
 class Aria2(BitTorrent, systems.Aria2):
     name = "aria2"
@@ -97,23 +104,21 @@ class Aria2(BitTorrent, systems.Aria2):
 class Libtorrent(BitTorrent, systems.Torrent):
     """The library with its own settings, in the smallest program that can be had."""
     name = "libtorrent"
-    python = HERE.parent / "target/libtorrent/bin/python"
-
-    def __init__(self):
-        if not self.python.exists():
-            raise Failed("libtorrent is not installed: run scripts/setup-bench")
 
     def version(self):
-        return f"libtorrent {first_line(self.python, '-c', 'import libtorrent; print(libtorrent.__version__)')}"
-
-    def argv(self, what, folder, address, port):
-        return [self.python, HERE / "libtorrent_peer.py", what, self.torrent, folder, f"{address}:{port}"]
+        return f"libtorrent {first_line(PYTHON, '-c', 'import libtorrent; print(libtorrent.__version__)')}"
 
     def seeding(self, *where):
-        return self.argv("seed", *where)
+        return libtorrent_argv("seed", self.torrent, *where)
 
     def leeching(self, *where):
-        return self.argv("leech", *where)
+        return libtorrent_argv("leech", self.torrent, *where)
+
+
+def libtorrent_argv(what, torrent, folder, address, port):
+    if not PYTHON.exists():
+        raise Failed("libtorrent is not installed: run scripts/setup-bench")
+    return [PYTHON, HERE / "libtorrent_peer.py", what, torrent, folder, f"{address}:{port}"]
 
 
 PEERS = {peer.name: peer for peer in (NginxCurl, Aria2, Libtorrent)}

@@ -127,6 +127,10 @@ class Shapes(unittest.TestCase):
             download_s = case.size * 8 / 1e6 / case.links[-1][1]
             self.assertLess((case.last_start_s + download_s) / case.bound_s, HEADERS + 1e-9, case.name)
 
+    def test_the_simulator_can_be_told_when_they_come(self):
+        for case in CASES:      # it lets each group come in its own time
+            self.assertTrue(not case.every_s or len(case.groups) == 1, case.name)
+
     def test_names_are_not_used_twice_and_all_is_said_of_each(self):
         self.assertEqual(len({c.name for c in CASES}), len(CASES))
         case = Case("x", 1 << 20, 50, (Group(8, 50, 200),), every_s=1)
