@@ -47,10 +47,11 @@ def faults_table(measured):
     rows = [["what goes wrong", "system", "complete in each run", "T / bound (copies)"], ["---", "---", "---:", "---:"]]
     for m in measured:
         for name, runs in m.results.items():
+            lies = f"; the liars sent {statistics.median(r['lies'] for r in runs):.2f} copies" if m.case.liars else ""
             complete = ", ".join(str(r["complete"]) for r in runs)
-            if m.case.seed_dies_at and not all(r.get("killed") for r in runs):
+            if m.case.seed_dies_at and not all(r["killed"] for r in runs):
                 complete += " (not always killed: somebody was complete before)"
-            rows.append([f"{m.case.name}: {m.case.title}", name, f"{complete} of {m.case.honest}", figures(m, name)])
+            rows.append([f"{m.case.name}: {m.case.title}", name, f"{complete} of {m.case.honest}{lies}", figures(m, name)])
     return markdown(rows)
 
 

@@ -148,7 +148,8 @@ class ShapedTables(unittest.TestCase):
 
     @staticmethod
     def run_of(wall, complete=1, killed=False):
-        return {"complete": complete, "wall_s": wall, "copies": 1.1, "killed": killed, "other_share": 0.1, "stolen_s": 0.0}
+        return {"complete": complete, "wall_s": wall, "copies": 1.1, "lies": 0.5, "killed": killed,
+                "other_share": 0.1, "stolen_s": 0.0}
 
     def text(self, case, simulated=None, **results):
         results = {name.replace("_", "-"): runs for name, runs in results.items()}

@@ -31,7 +31,8 @@ def measure(case, only, repeats, binary, work, patience, tell):
             except Failed as error:
                 # The others' figures are worth as much without this one; the table says that it is missing.
                 tell(f"{case.name}: {swarm.name}: {error}")
-                result = {"complete": 0, "wall_s": None, "copies": None, "other_share": 0.0, "stolen_s": 0.0}
+                result = {"complete": 0, "wall_s": None, "copies": None, "lies": 0.0, "killed": False,
+                          "other_share": 0.0, "stolen_s": 0.0}
             results[swarm.name].append(result)
             tell(f"{case.name} {round_ + 1}/{repeats} {swarm.name}: {words(case, result)}")
     content.path.unlink()
@@ -68,7 +69,8 @@ class Trial:
     def __init__(self, case, swarm, content, seed, places):
         self.case, self.swarm, self.content, self.seed = case, swarm, content, seed
         self.coming = list(zip(places, case.lies))
-        self.leechers, self.liars, self.honest_places = [], [], []
+        self.leechers, self.liars = [], []
+        self.honest_places, self.lying_places = [], []
 
     def result(self, servers):
         self.servers, self.seed_process = servers, servers[0]
@@ -81,7 +83,7 @@ class Trial:
             self.play(self.start + self.case.limit_s)
         wall = time.monotonic() - self.start
         complete = [p.has_said if p.word else p.code == 0 for p in self.leechers]
-        copies = self.copies()
+        copies, lies = self.copies(), sum(place.sent() for place in self.lying_places) / self.case.size
         processes = servers + self.leechers + self.liars
         for process in processes:
             process.kill()
@@ -91,7 +93,7 @@ class Trial:
                 raise Failed(f"{place.folder.name} got something else than was sent (SHA-256 differs)")
         cpu = sum(p.cpu_s for p in processes)
         return {"complete": sum(complete), "wall_s": wall if sum(complete) == self.case.honest else None, "copies": copies,
-                "killed": self.seed_process not in self.servers,
+                "lies": lies, "killed": self.seed_process not in self.servers,
                 "other_share": max(0.0, busy - cpu) / (wall * os.cpu_count()), "stolen_s": stolen}
 
     def play(self, limit):
@@ -100,6 +102,7 @@ class Trial:
                 self.watch_until(self.start + n * self.case.every_s)
             if lies:
                 self.liars += self.swarm.lie(place)
+                self.lying_places.append(place)
             else:
                 self.leechers.append(self.swarm.leech(place))
                 self.honest_places.append(place)
