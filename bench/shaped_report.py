@@ -113,5 +113,5 @@ def footer(measured, command, work):
     versions = dict.fromkeys(v for m in measured for v in m.versions)
     with open("/proc/sys/net/ipv4/tcp_congestion_control") as file:
         congestion = file.read().strip()
-    return (f"`{command}`, medians of {' or '.join(map(str, runs))} interleaved runs, {time.strftime('%Y-%m-%d')}, "
+    return (f"`{command}`, medians of {' or '.join(map(str, runs))} interleaved runs each, {time.strftime('%Y-%m-%d')}, "
             f"{machine(work)}, TCP {congestion}; {'; '.join(versions)}.")

@@ -90,7 +90,8 @@ class Trial:
         busy, stolen = (after - before for after, before in zip(machine_s(), (busy, stolen)))
         for place, done in zip(self.honest_places, complete):
             if done and not self.content.is_at(place.folder / self.content.path.name):
-                raise Failed(f"{place.folder.name} got something else than was sent (SHA-256 differs)")
+                # Not a Failed: with wrong bytes nothing else is worth knowing.
+                raise ValueError(f"{self.swarm.name}: {place.folder.name} got something else than was sent (SHA-256 differs)")
         cpu = sum(p.cpu_s for p in processes)
         return {"complete": sum(complete), "wall_s": wall if sum(complete) == self.case.honest else None, "copies": copies,
                 "lies": lies, "killed": self.seed_process not in self.servers,
