@@ -3,6 +3,8 @@ import json
 import statistics
 import subprocess
 
+from shapes import HEADERS
+
 SEEDS = (1, 2, 3)       # of the simulation's random choices: as many as real runs
 SIMULATE_S = 120        # for one; a swarm of this size takes about a second
 RTT = "400us"           # these links have no delay but the machine's own
@@ -24,7 +26,8 @@ def simulate(case, binary, work, tell):
             return None
         runs.append(result)
     return {"ratio": statistics.median(r["time_s"] for r in runs) / case.bound_s,
-            "copies": statistics.median(r["seed_copies"] for r in runs)}
+            # The simulator counts payload.
+            "copies": statistics.median(r["seed_copies"] for r in runs) * HEADERS}
 
 
 def result_of(output):

@@ -76,13 +76,15 @@ class Trial:
         self.servers, self.seed_process = servers, servers[0]
         for server in servers:
             server.mark()
-        self.sent_before = self.seed.sent()
+        self.everybody = [self.seed] + [place for place, _ in self.coming]
+        self.sent_before, all_before = self.seed.sent(), self.sent_by_all()
         busy, stolen = machine_s()
         self.start = time.monotonic()
         with contextlib.suppress(TimeoutError):
             self.play(self.start + self.case.limit_s)
         wall = time.monotonic() - self.start
         complete = [p.has_said if p.word else p.code == 0 for p in self.leechers]
+        sent_by_all = self.sent_by_all() - all_before
         copies, lies = self.copies(), sum(place.sent() for place in self.lying_places) / self.case.size
         processes = servers + self.leechers + self.liars
         for process in processes:
@@ -94,6 +96,9 @@ class Trial:
                 raise ValueError(f"{self.swarm.name}: {place.folder.name} got something else than was sent (SHA-256 differs)")
         cpu = sum(p.cpu_s for p in processes)
         return {"complete": sum(complete), "wall_s": wall if sum(complete) == self.case.honest else None, "copies": copies,
+                # Of all uplinks, for each copy that is to be delivered: what is above HEADERS is acknowledgements, requests,
+                # gains and waste.
+                "sent_per_copy": sent_by_all / self.case.size / len(self.coming),
                 "lies": lies, "killed": self.seed_process not in self.servers,
                 "other_share": max(0.0, busy - cpu) / (wall * os.cpu_count()), "stolen_s": stolen}
 
@@ -128,6 +133,9 @@ class Trial:
             if time.monotonic() >= limit:
                 return False
         return not any(p.has_said for p in self.leechers)
+
+    def sent_by_all(self):
+        return sum(place.sent() for place in self.everybody)
 
     def copies(self):
         """What the seed's uplink has sent since the start, in sizes of the file; headers are in it."""
