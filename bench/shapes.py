@@ -28,7 +28,6 @@ class Case:
     every_s: float = 0      # between one leecher's start and the next one's
     liars: int = 0          # so many of the leechers serve wrong bytes
     seed_dies_at: float = 0     # copies of the payload, after which the seed is killed unless somebody is complete
-    often: int = 1          # times --repeats: a short run varies more, and costs less
     peers: tuple = ("aria2", "libtorrent")      # what this project is measured beside
 
     @property
@@ -76,7 +75,8 @@ class Case:
     @property
     def limit_s(self):
         """Of one run: who is not complete by then is counted as not complete."""
-        return self.last_start_s + 3 * self.bound_s + 15
+        # Where something goes wrong, some systems never end, and all runs of them would take this long.
+        return 2 * self.bound_s + 10 if self.is_fault else self.last_start_s + 3 * self.bound_s + 15
 
     @property
     def title(self):
@@ -99,7 +99,7 @@ CASES = (
     # Nobody to share with: what is left of one connection when everything is verified.
     Case("one", 64 * MIB, 100, (Group(1, 100, 100),), peers=("nginx + curl", "aria2", "libtorrent")),
     # Most of what is sent comes from half of them, and the others must not be waited for.
-    Case("unequal", 48 * MIB, 40, (Group(5, 40, 100), Group(5, 8, 100))),
+    Case("unequal", 32 * MIB, 40, (Group(5, 40, 100), Group(5, 8, 100))),
     # They come while others are on the way: the first finds nobody but the seed.
     Case("staggered", 64 * MIB, 50, (Group(8, 50, 200),), every_s=1),
     # The seed alone gives more than all others together: here sending a chunk twice is right.
