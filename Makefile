@@ -1,6 +1,6 @@
 # What a person types and what CI calls. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-lint test simulate-long lint fmt bench dashboard dashboard-check
+.PHONY: help run setup setup-lint test simulate-long lint fmt bench bench-shaped dashboard dashboard-check
 
 CARGO ?= cargo
 
@@ -18,6 +18,7 @@ setup-lint: ## install what lint needs and this machine lacks (cargo-deny)
 	./scripts/setup-lint
 
 test: setup ## every test: units, properties, crash points, real processes, pages in a browser, house rules, documentation
+	python3 bench/test_bench.py --quiet
 	$(CARGO) test --workspace --doc --quiet
 	$(CARGO) nextest run --workspace
 
@@ -38,6 +39,13 @@ bench: ## measure beside nginx + curl and aria2, and renew docs/benchmarks.md (b
 	python3 bench/test_bench.py --quiet
 	$(CARGO) build --release
 	./bench/run --docs docs/benchmarks.md
+
+SHAPED ?=
+bench-shaped: ## as root: measure on links of a given speed, with libtorrent and the simulation; SHAPED="--cases 8" for some of it
+	./scripts/setup-bench
+	python3 bench/test_bench.py --quiet
+	$(CARGO) build --release
+	$(if $(filter 0,$(shell id -u)),,sudo) ./bench/shaped --docs docs/benchmarks.md $(SHAPED)
 
 # npm writes this file last: it is newer than the lock file only when everything of it is installed.
 dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/package-lock.json dashboard/.npmrc

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-LIBC = ctypes.CDLL(None)
+LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 CPUCLOCK_SCHED = 2  # the kernel's clock of a process's CPU time, as clock_getcpuclockid(3) names it
 TICK = os.sysconf("SC_CLK_TCK")
@@ -30,7 +30,7 @@ class Failed(Exception):
 class Process:
     """One process in its own group. Its stdout is read for `word`, if one is given, else it goes into the log."""
 
-    def __init__(self, name, argv, folder, word=None, stdin=None, stdout=None):
+    def __init__(self, name, argv, folder, word=None, stdin=None, stdout=None, begin=None, env=None):
         self.name, self.word, self.log = name, word, os.path.join(folder, name + ".log")
         self.said, self.has_said, self.code, self.usage = b"", False, None, None
         self.mark_s, self.sampled_rss = 0.0, 0
@@ -39,7 +39,7 @@ class Process:
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen([str(a) for a in argv], cwd=folder, stdin=stdin or subprocess.DEVNULL,
                                           stdout=stdout or (subprocess.PIPE if word else log), stderr=log,
-                                          start_new_session=True, preexec_fn=die_with_parent)
+                                          start_new_session=True, preexec_fn=begin or die_with_parent, env=env)
         STARTED.append(self)
         self.pid = self.popen.pid
         self.pidfd = os.pidfd_open(self.pid)

@@ -90,16 +90,20 @@ class NginxCurl:
     def seed(self, folder, content):
         self.place(folder, content)
         port = free_port()
+        seed = Process("seed", self.server(folder, f"{HERE}:{port}"), folder)
+        self.base = f"http://{HERE}:{port}"
+        until(lambda: answers(self.base + "/ready") is not None, seed, READY_S, "ready")
+        return [seed]
+
+    def server(self, folder, listen):
+        """Writes its configuration; what is to be run."""
         temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in self.temp_kinds())
         (folder / "nginx.conf").write_text(
             f"daemon off; master_process off; pid {folder}/pid; error_log stderr;\n"
             f"events {{ worker_connections 1024; }}\n"
             f"http {{ sendfile on; tcp_nopush on; access_log off; {temporary}\n"
-            f"  server {{ listen {HERE}:{port}; root {folder}; location = /ready {{ return 204; }} }} }}\n")
-        seed = Process("seed", [program("nginx"), "-e", "stderr", "-c", folder / "nginx.conf", "-p", folder], folder)
-        self.base = f"http://{HERE}:{port}"
-        until(lambda: answers(self.base + "/ready") is not None, seed, READY_S, "ready")
-        return [seed]
+            f"  server {{ listen {listen}; root {folder}; location = /ready {{ return 204; }} }} }}\n")
+        return [program("nginx"), "-e", "stderr", "-c", folder / "nginx.conf", "-p", folder]
 
     def place(self, folder, content):
         self.file = content.give(folder).name
@@ -131,34 +135,18 @@ class TarNginxCurlTar(NginxCurl):
         return [curl, tar]
 
 
-class Aria2:
-    """BitTorrent: aria2 on both ends, Debian's opentracker between them. Pieces are verified (SHA-1)."""
-    name = "aria2 (BitTorrent)"
+class Torrent:
+    """What BitTorrent programs share out, and Debian's opentracker, which tells them of each other."""
+    pieces = None       # its hashes, made once: a system lives as long as its case's content
 
-    def __init__(self):
-        self.pieces = None      # the torrent's hashes, made once: a system lives as long as its case's content
-
-    def version(self):
-        return " ".join(first_line(program("aria2c"), "-v").split()[::2][:2]).replace("version", "").strip()
-
-    def seed(self, folder, content):
-        file = content.give(folder)
-        port, udp = free_port(), free_port()
+    def publish(self, file, content, tracker):
+        """Writes the torrent beside `file`; the tracker (host:port) will know it by what is returned."""
         info = self.describe(file, content)
+        self.torrent = file.parent / "content.torrent"
+        self.torrent.write_bytes(bencode({"announce": f"http://{tracker}/announce", "info": info}))
         digest = hashlib.sha1(bencode(info)).digest()
-        announce = f"http://{HERE}:{port}/announce"
-        self.torrent = folder / "content.torrent"
-        self.torrent.write_bytes(bencode({"announce": announce, "info": info}))
-        (folder / "whitelist").write_text(digest.hex() + "\n")
-        # Debian's opentracker serves listed torrents only. As root it goes into this folder and becomes `nobody`.
-        tracker = Process("tracker", [program("opentracker"), "-i", HERE, "-p", port, "-P", udp, "-d", folder,
-                                      "-w", "whitelist"], folder)
-        scrape = f"http://{HERE}:{port}/scrape?info_hash=" + urllib.parse.quote(digest, safe="")
-        until(lambda: answers(scrape) is not None, tracker, READY_S, "ready")
-        seed = Process("seed", self.argv(folder) + ["--check-integrity=true", "--seed-ratio=0", "--seed-time=600",
-                                                    self.torrent], folder)
-        until(lambda: b"8:completei1e" in (answers(scrape) or b""), seed, READY_S, "known to the tracker")
-        return [seed, tracker]
+        self.scrape = f"http://{tracker}/scrape?info_hash=" + urllib.parse.quote(digest, safe="")
+        return digest
 
     def describe(self, file, content):
         """A torrent of at most 1024 pieces, as usual programs make them."""
@@ -170,20 +158,49 @@ class Aria2:
                 self.pieces = b"".join(hashlib.sha1(part).digest() for part in iter(lambda: f.read(length), b""))
         return {"name": file.name, "piece length": length, "length": content.size, "pieces": self.pieces}
 
-    def argv(self, folder):
-        return [program("aria2c"), "--no-conf", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
-                "--disable-ipv6=true", "--interface", HERE, "--listen-port", free_port(), "--dir", folder,
-                "--bt-tracker-timeout=5", "--file-allocation=none", "--console-log-level=warn", "--summary-interval=0",
-                "--show-console-readout=false", "--download-result=hide"]
+    @staticmethod
+    def tracker(folder, digest, address, port, udp):
+        """Debian's opentracker serves listed torrents only. As root it goes into this folder and becomes `nobody`."""
+        (folder / "whitelist").write_text(digest.hex() + "\n")
+        return [program("opentracker"), "-i", address, "-p", port, "-P", udp, "-d", folder, "-w", "whitelist"]
 
-    def leech(self, folder, number, seeds_on):
+
+class Aria2(Torrent):
+    """BitTorrent: aria2 on both ends, opentracker between them. Pieces are verified (SHA-1)."""
+    name = "aria2 (BitTorrent)"
+
+    def version(self):
+        return " ".join(first_line(program("aria2c"), "-v").split()[::2][:2]).replace("version", "").strip()
+
+    def seed(self, folder, content):
+        file = content.give(folder)
+        port, udp = free_port(), free_port()
+        digest = self.publish(file, content, f"{HERE}:{port}")
+        tracker = Process("tracker", self.tracker(folder, digest, HERE, port, udp), folder)
+        until(lambda: answers(self.scrape) is not None, tracker, READY_S, "ready")
+        seed = Process("seed", self.seeding(folder, HERE, free_port()), folder)
+        until(lambda: b"8:completei1e" in (answers(self.scrape) or b""), seed, READY_S, "known to the tracker")
+        return [seed, tracker]
+
+    def argv(self, folder, address, port):
+        return [program("aria2c"), "--no-conf", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
+                "--disable-ipv6=true", "--interface", address, "--listen-port", port, "--dir", folder,
+                "--bt-tracker-timeout=5", "--file-allocation=none", "--console-log-level=warn", "--summary-interval=0",
+                "--show-console-readout=false", "--download-result=hide", "--seed-ratio=0", "--seed-time=600", self.torrent]
+
+    def seeding(self, folder, address, port):
+        return self.argv(folder, address, port) + ["--check-integrity=true"]
+
+    def leeching(self, folder, address, port):
         # Timed until it says that it is complete, also where others are timed until they end: it waits seconds before it
         # ends, which is no part of a download. The hook inherits its stdout.
         hook = folder / "hook"
         hook.write_text("#!/bin/sh\necho is-complete\n")
         hook.chmod(0o700)
-        argv = self.argv(folder) + ["--seed-ratio=0", "--seed-time=600", "--on-bt-download-complete", hook, self.torrent]
-        return [Process("leecher", argv, folder, word=b"is-complete")]
+        return self.argv(folder, address, port) + ["--on-bt-download-complete", hook]
+
+    def leech(self, folder, number, seeds_on):
+        return [Process("leecher", self.leeching(folder, HERE, free_port()), folder, word=b"is-complete")]
 
 
 def bencode(x):

@@ -9,6 +9,9 @@ from pathlib import Path
 from content import Content, size_of
 from processes import Failed, Process, kill_all, wait_for
 from report import put, table
+from shaped_report import Measured, sections
+from shapes import CASES, HEADERS, Case, Group
+from simulated import result_of
 
 
 class Copies(unittest.TestCase):
@@ -99,6 +102,74 @@ class Tables(unittest.TestCase):
         text = table({"us": [result(w) for w in (1, 2, 9)], "peer": [result(4)]}, "peer")
         self.assertIn("| us | 2.000 [1.000–9.000] | 0.50 | 2.000 | 4.00 | 0.50 | 1 | 2 |", text)
         self.assertIn("| peer | 4.000 [4.000–4.000] | – |", text)
+
+
+class Shapes(unittest.TestCase):
+    def bound(self, seed_up, *groups, size=10**6, **rest):
+        return Case("x", size, seed_up, groups, **rest).bound_s
+
+    def test_the_bound_is_the_scarcest_of_three(self):
+        self.assertEqual(self.bound(10, Group(4, 1000, 1000)), 0.8)             # the seed's uplink
+        self.assertEqual(self.bound(1000, Group(4, 1000, 1000), Group(1, 1000, 10)), 0.8)   # the slowest downlink
+        self.assertEqual(self.bound(100, Group(9, 100, 1000)), 0.08)            # 9 MB over all uplinks
+        self.assertEqual(self.bound(100, Group(9, 0, 1000)), 0.72)
+
+    def test_what_liars_send_does_not_count(self):
+        self.assertEqual(self.bound(100, Group(10, 50, 1000), liars=10), 0.8)
+        case = Case("x", 1, 1, (Group(10, 1, 1),), liars=3)
+        self.assertEqual((sum(case.lies), case.honest), (3, 7))
+
+    def test_unlike_leechers_start_in_turn(self):
+        self.assertEqual(Case("x", 1, 1, (Group(2, 9, 9), Group(3, 1, 1))).links, [(9, 9), (1, 1), (9, 9), (1, 1), (1, 1)])
+
+    def test_in_no_case_is_the_last_to_come_later_than_the_bound_allows(self):
+        for case in CASES:
+            download_s = case.size * 8 / 1e6 / case.links[-1][1]
+            self.assertLess((case.last_start_s + download_s) / case.bound_s, HEADERS + 1e-9, case.name)
+
+    def test_the_simulator_can_be_told_when_they_come(self):
+        for case in CASES:      # it lets each group come in its own time
+            self.assertTrue(not case.every_s or len(case.groups) == 1, case.name)
+
+    def test_names_are_not_used_twice_and_all_is_said_of_each(self):
+        self.assertEqual(len({c.name for c in CASES}), len(CASES))
+        case = Case("x", 1 << 20, 50, (Group(8, 50, 200),), every_s=1)
+        self.assertEqual(case.title, "seed 50, 8 × 50/200, 1 MiB, one every 1 s")
+
+    def test_a_simulation_in_which_somebody_got_nothing_is_no_result(self):
+        self.assertEqual(result_of('{"event":"x"}\n{"event":"result","time_s":2.5}\n')["time_s"], 2.5)
+        for output in ("", "words", '{"event":"result","time_s":null}'):
+            self.assertIsNone(result_of(output))
+
+
+class ShapedTables(unittest.TestCase):
+    CASE = Case("x", 10**6, 8, (Group(1, 8, 8),))      # bound: 1 s
+    DIES = Case("y", 10**6, 8, (Group(2, 8, 8),), seed_dies_at=1.05)
+
+    @staticmethod
+    def run_of(wall, complete=1, killed=False):
+        return {"complete": complete, "wall_s": wall, "copies": 1.1, "lies": 0.5, "killed": killed,
+                "other_share": 0.1, "stolen_s": 0.0}
+
+    def text(self, case, simulated=None, **results):
+        results = {name.replace("_", "-"): runs for name, runs in results.items()}
+        return "\n".join(text for _, text in sections([Measured(case, results, ["v1"], simulated)], "bench/shaped", "/"))
+
+    def test_medians_copies_and_the_difference_to_the_simulation(self):
+        text = self.text(self.CASE, {"ratio": 1.1, "copies": 1.04}, http_torrent=[self.run_of(w) for w in (1.2, 1.15, 1.1)])
+        self.assertIn("| 1.0 | 1.150 [1.100–1.200] (1.10) | 1.100 (1.04) | +4.5 % |", text)
+        self.assertIn("within 5 % of each other in 1 of 1 shapes.", text)
+        text = self.text(self.CASE, {"ratio": 1.1, "copies": 1.04}, http_torrent=[self.run_of(1.2)])
+        self.assertIn("in 0 of 1 shapes; not in x.", text)
+
+    def test_who_is_not_complete_has_no_time(self):
+        text = self.text(self.CASE, None, http_torrent=[self.run_of(1.2), self.run_of(None, complete=0)])
+        self.assertIn("**not complete** in 1 of 2 | – | – |", text)
+
+    def test_a_seed_that_was_not_killed_is_said(self):
+        runs = [self.run_of(2.0, complete=2, killed=k) for k in (True, False)]
+        self.assertIn("| 2, 2 of 2 |", self.text(self.DIES, http_torrent=runs[:1] * 2))
+        self.assertIn("2, 2 (not always killed: somebody was complete before) of 2", self.text(self.DIES, http_torrent=runs))
 
 
 if __name__ == "__main__":
