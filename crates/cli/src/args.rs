@@ -15,7 +15,7 @@ use protocol::{BaseUrl, HostPort};
 use crate::addresses::Advertise;
 use crate::command::Command;
 use crate::config_file::{self, BadConfig};
-use crate::size::Rate;
+use scenario::units::Rate;
 
 /// Clap wraps paragraphs, so each stands on one line.
 const AFTER_HELP: &str = concat!(

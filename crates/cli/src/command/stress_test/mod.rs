@@ -17,7 +17,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::signals::{or_interrupted, stop_on_any_signal};
-use crate::size::Size;
+use scenario::units::Size;
 
 /// Let many clients share a file on this machine while things go wrong, and compare every byte
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ impl StressTest {
         let Setting { clients, seed, .. } = options.setting;
         output.remark(&format!(
             "{clients} clients and a seed on 127.0.0.1, {}, plan of faults {seed}",
-            crate::size::human_bytes(options.setting.size)
+            scenario::units::human_bytes(options.setting.size)
         ));
         let mut live = Live::new(output);
         let ran = or_interrupted(&stop, stress::run(options, &mut live)).await;

@@ -1,16 +1,30 @@
-//! Durations as people type and read them: `30s`, `2h`, `1h30m`.
+//! Durations as people type and read them: `500ms`, `30s`, `2h`, `1h30m`.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Units and their microseconds.
+const UNITS: [(&str, u64); 6] = [
+    ("us", 1),
+    ("ms", 1000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+];
+
 /// A duration with a unit at every number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(pub(crate) Duration);
+pub struct Span(
+    /// The duration.
+    pub Duration,
+);
 
 /// A text that is no duration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a duration with its unit: 30s, 10m, 2h, 7d or 1h30m")]
-pub(crate) struct BadSpan;
+#[error("expected a duration with its unit: 500ms, 30s, 10m, 2h, 7d or 1h30m")]
+pub struct BadSpan;
 
 impl FromStr for Span {
     type Err = BadSpan;
@@ -20,26 +34,35 @@ impl FromStr for Span {
             return Err(BadSpan);
         }
         let mut rest = text;
-        let mut seconds = 0u64;
+        let mut micros = 0u64;
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(BadSpan)?;
             let number: u64 = rest[..digits].parse().map_err(|_| BadSpan)?;
-            let unit = match rest.as_bytes()[digits] {
-                b's' => 1,
-                b'm' => 60,
-                b'h' => 3600,
-                b'd' => 86400,
-                _ => return Err(BadSpan),
-            };
-            seconds = number.checked_mul(unit).and_then(|more| seconds.checked_add(more)).ok_or(BadSpan)?;
-            rest = &rest[digits + 1..];
+            rest = &rest[digits..];
+            let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+            let (_, factor) = *UNITS.iter().find(|(name, _)| *name == &rest[..unit]).ok_or(BadSpan)?;
+            micros = number.checked_mul(factor).and_then(|more| micros.checked_add(more)).ok_or(BadSpan)?;
+            rest = &rest[unit..];
         }
-        Ok(Span(Duration::from_secs(seconds)))
+        Ok(Span(Duration::from_micros(micros)))
+    }
+}
+
+impl fmt::Display for Span {
+    /// As it would be typed, to the microsecond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX);
+        if micros == 0 {
+            return f.write_str("0s");
+        }
+        let whole = UNITS.iter().rev().find(|(_, factor)| micros.is_multiple_of(*factor));
+        let (unit, factor) = whole.copied().unwrap_or(("us", 1));
+        write!(f, "{}{unit}", micros / factor)
     }
 }
 
 /// A duration for people: `8 s`, `4 min`, `2 h 5 min`, `3 d`.
-pub(crate) fn human_duration(duration: Duration) -> String {
+pub fn human_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 86400, seconds / 3600, seconds / 60) {
         (0, 0, 0..=1) => format!("{seconds} s"),
@@ -60,6 +83,9 @@ mod tests {
         {
             assert_eq!(text.parse(), Ok(Span(Duration::from_secs(seconds))), "{text}");
         }
+        for (text, micros) in [("500ms", 500_000), ("400us", 400), ("1m30s5ms", 90_005_000)] {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_micros(micros))), "{text}");
+        }
         for text in [
             "",
             "30",
@@ -69,11 +95,20 @@ mod tests {
             "1h30",
             "3 s",
             "1w",
+            "1 ms",
+            "ms",
             "1é",
             "99999999999999999999s",
             "999999999999999999d",
         ] {
             assert_eq!(text.parse::<Span>(), Err(BadSpan), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_typed() {
+        for text in ["0s", "400us", "500ms", "90s", "5m", "36h", "7d"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
     }
 
