@@ -18,6 +18,7 @@ mod logging;
 mod open_files;
 mod output;
 mod progress_line;
+mod report_file;
 mod shell_quote;
 mod signals;
 mod swarm_member;

@@ -72,6 +72,26 @@ pub fn human_duration(duration: Duration) -> String {
     }
 }
 
+/// A measured time for people, in three digits or two units: `2.41 s`, `12.3 s`, `12 min 5 s`, `3 h 20 min`.
+pub fn human_seconds(seconds: f64) -> String {
+    // What is rounded up to a larger unit is shown in that.
+    if seconds < 0.099_95 {
+        return format!("{:.1} ms", seconds * 1000.0);
+    }
+    if seconds < 9.995 {
+        return format!("{seconds:.2} s");
+    }
+    if seconds < 599.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = Duration::try_from_secs_f64(seconds.round()).unwrap_or(Duration::MAX).as_secs();
+    match (whole / 86400, whole / 3600, whole / 60) {
+        (0, 0, minutes) => format!("{minutes} min {} s", whole % 60),
+        (0, hours, minutes) => format!("{hours} h {} min", minutes % 60),
+        (days, hours, _) => format!("{days} d {} h", hours % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +139,22 @@ mod tests {
         {
             assert_eq!(human_duration(Duration::from_secs(seconds)), text);
         }
+    }
+    #[test]
+    fn measured_times_for_people() {
+        for (seconds, text) in [
+            (0.0, "0.0 ms"),
+            (0.0123, "12.3 ms"),
+            (0.5, "0.50 s"),
+            (9.99, "9.99 s"),
+            (9.999, "10.0 s"),
+            (72.04, "72.0 s"),
+            (725.2, "12 min 5 s"),
+            (12_000.0, "3 h 20 min"),
+            (100_000.0, "1 d 3 h"),
+        ] {
+            assert_eq!(human_seconds(seconds), text);
+        }
+        assert!(!human_seconds(f64::INFINITY).is_empty() && !human_seconds(f64::NAN).is_empty());
     }
 }

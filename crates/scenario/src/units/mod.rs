@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-pub use duration::{BadSpan, Span, human_duration};
+pub use duration::{BadSpan, Span, human_duration, human_seconds};
 pub use share::{BadShare, Share};
 pub use size::{BadRate, BadSize, Rate, Size, human_bytes};
 
