@@ -58,7 +58,7 @@ fn people_get_a_table_and_one_line_of_what_is_simulated() {
         assert!(finished.stdout.contains(row), "{finished:#?}");
     }
     assert!(
-        finished.stderr.contains("1M in 16 chunks of 64K, seed 1: 1 source (seed, 1000mbit up)"),
+        finished.stderr.contains("1M in 16 chunks of 64K, seed 1: 1 source (seed, 1gbit up)"),
         "{finished:#?}"
     );
     let quiet = run_well(dir.path(), ["simulate", "--peers", "5", "--size", "1M", "-q"]);

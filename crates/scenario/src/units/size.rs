@@ -85,6 +85,7 @@ impl fmt::Display for Rate {
     /// As it would be typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            bytes if bytes % 125_000_000 == 0 => write!(f, "{}gbit", bytes / 125_000_000),
             bytes if bytes % 125_000 == 0 => write!(f, "{}mbit", bytes / 125_000),
             bytes if bytes % 125 == 0 => write!(f, "{}kbit", bytes / 125),
             bytes => Size(bytes).fmt(f),
@@ -167,7 +168,7 @@ mod tests {
         for text in ["0", "7", "64K", "3M", "2G", "1T", "1025"] {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
         }
-        for text in ["50mbit", "80kbit", "1M", "7"] {
+        for text in ["1gbit", "2500mbit", "80kbit", "1M", "7"] {
             assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }
     }

@@ -3,7 +3,7 @@
 use scenario::rollout::{Figures, GroupFigures, NamedRollout, Role};
 use scenario::units::{Rate, Size, Span, human_bytes, human_seconds};
 
-/// `1G in 1024 chunks of 1M, seed 1: 1 source (seed, 1000mbit up), 100 peers (1000mbit up, 1000mbit down, 20ms)`.
+/// `1G in 1024 chunks of 1M, seed 1: 1 source (seed, 1gbit up), 100 peers (1gbit up, 1gbit down, 20ms apart)`.
 pub(super) fn what(named: &NamedRollout) -> String {
     let rollout = &named.rollout;
     let group = |(group, name): (&scenario::rollout::Group, &String)| {
@@ -65,20 +65,23 @@ fn groups(figures: &Figures) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!(
-            "{:<width$}  {:>13} {:>10} {:>10} {:>10} {:>9} {:>9}",
+            "{:<width$}  {:>14} {:>10} {:>10} {:>10} {:>9} {:>9}",
             "group", "complete", "last", "half", "99 %", "sent", "received"
         ),
     ];
     for group in &figures.groups {
         let GroupFigures { name, time_s, p50_s, p99_s, .. } = group;
-        let complete = match group.role {
-            "seed" => format!("{} seeds", group.peers),
-            _ => format!("{} of {}", group.finished, group.peers),
+        let is_seed = group.role == "seed";
+        let complete = if is_seed {
+            "from the start".to_owned()
+        } else {
+            format!("{} of {}", group.finished, group.peers)
         };
-        let (last, half, most) = (seconds(*time_s), seconds(*p50_s), seconds(*p99_s));
+        let time = |time| if is_seed { "–".to_owned() } else { seconds(time) };
+        let (last, half, most) = (time(*time_s), time(*p50_s), time(*p99_s));
         let (sent, received) = (human_bytes(group.sent_bytes), human_bytes(group.received_bytes));
         lines.push(format!(
-            "{name:<width$}  {complete:>13} {last:>10} {half:>10} {most:>10} {sent:>9} {received:>9}"
+            "{name:<width$}  {complete:>14} {last:>10} {half:>10} {most:>10} {sent:>9} {received:>9}"
         ));
     }
     lines

@@ -145,7 +145,8 @@ fn shares(text: &mut String, page: &RolloutPage<'_>, axes: &Axes) -> fmt::Result
             "<g class=\"share\"><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{name} {}</text></g>",
             x - 10.0,
-            y + 4.0,
+            // Beside the point, or below the names of the upright lines.
+            y + if hundredths > 90 { 18.0 } else { 4.0 },
             human_seconds(time)
         )?;
     }

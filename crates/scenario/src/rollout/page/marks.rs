@@ -26,17 +26,20 @@ struct Placed<'a> {
     anchor: &'static str,
 }
 
-/// Gives each name a row above the picture in which it has room; the longest-lasting first.
+/// Gives each name a row above the picture in which it has room, left of its line if another would cross it at the right.
 fn place<'a>(marks: &'a [Mark], axes: &Axes) -> Vec<Placed<'a>> {
     let mut order: Vec<&Mark> = marks.iter().collect();
     order.sort_by(|one, other| one.second.total_cmp(&other.second));
+    let lines: Vec<f64> = order.iter().map(|mark| axes.x(mark.second)).collect();
     let mut ends: Vec<f64> = Vec::new();
     let placed = order.into_iter().map(|mark| {
         #[expect(clippy::cast_precision_loss, reason = "a short name")]
         let width = mark.name.chars().count() as f64 * LETTER + 10.0;
         let line = axes.x(mark.second);
-        let (from, anchor) =
-            if line + width > axes.right() { (line - width, "end") } else { (line, "start") };
+        let crossed = |from: f64, to: f64| lines.iter().any(|other| *other > from + 0.5 && *other < to - 0.5);
+        let is_left =
+            line + width > axes.right() || (crossed(line, line + width) && !crossed(line - width, line));
+        let (from, anchor) = if is_left { (line - width, "end") } else { (line, "start") };
         let row = ends.iter().position(|end| *end <= from).unwrap_or(ends.len());
         if row == ends.len() {
             ends.push(0.0);
@@ -85,7 +88,7 @@ mod tests {
             let marks: Vec<Mark> = seconds.iter().map(|second| mark(*second)).collect();
             place(&marks, &axes).iter().map(|placed| placed.row).collect::<Vec<_>>()
         };
-        assert_eq!(rows(&[1.0, 1.1, 1.2]), [0, 1, 2]);
+        assert_eq!(rows(&[5.0, 5.1, 5.2]), [0, 0, 1], "one at the left, one at the right");
         assert_eq!(rows(&[5.0, 1.0]), [0, 0]);
         assert_eq!(rows(&[9.9, 10.0]), [0, 1], "left of the edge");
     }

@@ -1,14 +1,17 @@
-//! Two smaller pictures: how often the seed sends the file, and how many uplinks work meanwhile.
+//! Two smaller pictures: how often the seed sends the file, and how much of all uplinks is used meanwhile.
 
 use std::fmt::{self, Write};
 
 use super::RolloutPage;
 use super::axes::Axes;
 use super::completion::{end, second, some};
+use crate::rollout::{Conduct, Sample};
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 210.0;
 const TOP: f64 = 14.0;
+/// Points of a curve of speeds: fewer than there are samples, as slices come in lumps.
+const STEPS: usize = 120;
 
 /// What the seeds sent, in copies of the file.
 #[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
@@ -17,7 +20,7 @@ pub(super) fn seed(text: &mut String, page: &RolloutPage<'_>) -> fmt::Result {
     write!(
         text,
         "<section>\n<h2>What the seeds sent <small>{copies:.2} copies of the file</small></h2>\n\
-         <p>One copy must leave them; what is more, another peer could have sent.</p>\n"
+         <p>One copy at least. More helps where their uplink is wider than the others', and costs where it is not.</p>\n"
     )?;
     let axes =
         Axes { width: WIDTH, height: HEIGHT, top: TOP, seconds: end(page), most: copies.max(1.0) * 1.1 };
@@ -34,32 +37,36 @@ pub(super) fn seed(text: &mut String, page: &RolloutPage<'_>) -> fmt::Result {
     )
 }
 
-/// How many leechers send something.
+/// What all peers send at a time, of what they could.
+#[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
 pub(super) fn uplinks(text: &mut String, page: &RolloutPage<'_>) -> fmt::Result {
-    let samples = some(page, end(page));
-    let most = samples.iter().map(|sample| sample.sending).max().unwrap_or(0);
+    let groups = page.named.rollout.groups.iter();
+    let useful = groups.filter(|group| group.dialable && group.conduct == Conduct::Honest);
+    let could = useful.map(|group| group.link.up as f64 * f64::from(group.count)).sum::<f64>().max(1.0);
+    let axes = Axes { width: WIDTH, height: HEIGHT, top: TOP, seconds: end(page), most: 100.0 };
+    let within: Vec<&Sample> = some(page, axes.seconds);
+    let step = within.len().div_ceil(STEPS).max(1);
+    let at: Vec<&Sample> = within.into_iter().step_by(step).collect();
+    let mean = match at[..] {
+        [first, .., last] => speed(first, last) * 100.0 / could,
+        _ => 0.0,
+    };
     write!(
         text,
-        "<section>\n<h2>Uplinks at work <small>{most} of {} at most</small></h2>\n\
-         <p>Leechers that send something. Near the bound nearly all do nearly all the time.</p>\n",
-        page.figures.leechers
+        "<section>\n<h2>Uplinks at work <small>{mean:.0} % on average</small></h2>\n\
+         <p>What all peers send, of what all who can be dialled could send together.</p>\n"
     )?;
-    let axes = Axes {
-        width: WIDTH,
-        height: HEIGHT,
-        top: TOP,
-        seconds: end(page),
-        most: f64::from(most.max(1)) * 1.1,
-    };
-    axes.open(text, "leechers that send something, in time", digits)?;
-    line(
-        text,
-        &axes,
-        "sending",
-        samples.iter().map(|sample| (second(sample.at), f64::from(sample.sending))),
-    )?;
+    axes.open(text, "what all peers send of what they could, in time", |value| format!("{value:.0} %"))?;
+    let points = at.windows(2).map(|two| (second(two[1].at), speed(two[0], two[1]) * 100.0 / could));
+    line(text, &axes, "sending", points)?;
     text.push_str("</svg>\n</section>\n");
     Ok(())
+}
+
+/// Payload bytes a second between two samples.
+#[expect(clippy::cast_precision_loss, reason = "a place in a picture")]
+fn speed(one: &Sample, other: &Sample) -> f64 {
+    other.sent.saturating_sub(one.sent) as f64 / (second(other.at) - second(one.at)).max(1e-9)
 }
 
 fn digits(value: f64) -> String {
