@@ -19,15 +19,15 @@ fn percent(share: f64) -> String {
 /// The headline.
 pub(super) fn tiles(page: &mut String, figures: &Figures) -> fmt::Result {
     let Figures { ratio, chunk_ratio, finished, leechers, .. } = figures;
-    let times = |ratio: &Option<f64>| ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}×"));
+    let over = |ratio: &Option<f64>| ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}×"));
     let mut tiles = vec![
         (seconds(figures.time_s), "until the last is complete", format!("{finished} of {leechers}")),
         (
-            times(ratio),
+            over(ratio),
             "the fluid bound",
             format!("{}; no way of sharing is quicker", human_seconds(figures.bound_s)),
         ),
-        (times(chunk_ratio), "the bound for whole chunks", human_seconds(figures.chunk_bound_s)),
+        (over(chunk_ratio), "the bound for whole chunks", human_seconds(figures.chunk_bound_s)),
         (seconds(figures.p50_s), "half of them", "each after it came".to_owned()),
         (seconds(figures.p99_s), "99 in a hundred", "each after it came".to_owned()),
         (format!("{:.2}", figures.seed_copies), "copies sent by the seeds", "one is the least".to_owned()),
