@@ -66,13 +66,7 @@ impl RolloutPage<'_> {
         work::uplinks(page, self)?;
         page.push_str("</div>\n");
         tables::groups(page, self)?;
-        write!(
-            page,
-            "<section>\n<h2>The same again</h2>\n<p class=\"replay\"><code>{}</code></p>\n\
-             <details>\n<summary>the scenario, with every default</summary>\n<pre>{}</pre>\n</details>\n</section>\n",
-            Escaped(self.command),
-            Escaped(&self.named.to_toml()),
-        )?;
+        self.again(page)?;
         write!(
             page,
             "<footer>http-torrent {} · seed {} · {} events, trace {} · the same scenario and seed give the same page</footer>\n\
@@ -82,6 +76,22 @@ impl RolloutPage<'_> {
             self.figures.events,
             self.figures.trace,
         )
+    }
+
+    /// How to get the same again.
+    fn again(&self, page: &mut String) -> fmt::Result {
+        write!(
+            page,
+            "<section>\n<h2>The same again</h2>\n<p class=\"replay\"><code>{}</code></p>\n\
+             <details>\n<summary>the scenario, with every default</summary>\n<pre>",
+            Escaped(self.command)
+        )?;
+        // Line by line: within a text the end of a line is shown, so that none can be faked.
+        for line in self.named.to_toml().lines() {
+            writeln!(page, "{}", Escaped(line))?;
+        }
+        page.push_str("</pre>\n</details>\n</section>\n");
+        Ok(())
     }
 
     fn verdict(&self) -> (&'static str, String) {
