@@ -15,7 +15,7 @@ use protocol::{BaseUrl, HostPort};
 use crate::addresses::Advertise;
 use crate::command::Command;
 use crate::config_file::{self, BadConfig};
-use crate::size::Rate;
+use scenario::units::Rate;
 
 /// Clap wraps paragraphs, so each stands on one line.
 const AFTER_HELP: &str = concat!(
@@ -232,6 +232,9 @@ mod tests {
             "verify torrent.json --dir d",
             "stress-test",
             "stress-test --scenario calm --clients 3 --size 1M --seed 7 --report x.html",
+            "simulate",
+            "simulate x.toml --size 1G --chunk-size 1M --seed 7 --report x.html --json",
+            "simulate --peers 10 --seed-up 1gbit --up 10mbit --down 50M --rtt 20",
         ] {
             assert!(parse(&words(line)).is_ok(), "{line}");
         }
@@ -245,6 +248,8 @@ mod tests {
             "get x --limit-up fast",
             "get x --seed-ratio -1",
             "stress-test --report x.txt",
+            "simulate --report x.txt",
+            "simulate --peers 0",
         ] {
             assert!(parse(&words(line)).is_err(), "{line}");
         }

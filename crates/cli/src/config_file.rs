@@ -219,8 +219,8 @@ mod tests {
     use super::*;
     use crate::args::{Cli, command};
     use crate::command::Command as Chosen;
-    use crate::size::Rate;
     use clap::FromArgMatches;
+    use scenario::units::Rate;
 
     fn parse(file: &str, line: &[&str]) -> Result<Cli, BadConfig> {
         let command = with_defaults(command(), &file.parse::<Table>().unwrap())?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use peer::{Completed, Sources};
 use protocol::{BaseUrl, Hash, TorrentId};
+use scenario::rollout::Figures;
 use scenario::{Complaint, Permille};
 use serde::Serialize;
 
@@ -144,6 +145,8 @@ pub(crate) enum Event<'a> {
         /// What was wrong.
         failures: &'a [Complaint],
     },
+    /// What a simulated rollout came to.
+    Result(&'a Figures),
     /// What a reverse proxy of the stress test did.
     Proxied {
         /// Requests passed on.

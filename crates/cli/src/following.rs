@@ -6,14 +6,14 @@ use peer::{Completed, DownloadError, Sharing};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::duration::human_duration;
 use crate::event::Event;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress_line::{self, ProgressLine};
-use crate::size::human_bytes;
 use crate::totals::Totals;
+use scenario::units::human_bytes;
+use scenario::units::human_duration;
 
 /// At most two progress events a second are promised.
 const TICK: Duration = Duration::from_millis(500);

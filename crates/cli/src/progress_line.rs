@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::duration::human_duration;
 use crate::output::Output;
-use crate::size::human_bytes;
 use crate::totals::Totals;
+use scenario::units::human_bytes;
+use scenario::units::human_duration;
 
 /// Characters between the brackets.
 const WIDTH: u64 = 24;

@@ -21,6 +21,7 @@ fn the_help_is_what_it_was() {
         "tracker",
         "metric-server",
         "client",
+        "simulate",
         "stress-test",
         "completions",
         "man",

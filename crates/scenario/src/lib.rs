@@ -16,6 +16,7 @@ mod permille;
 mod plan;
 mod report;
 pub mod rollout;
+pub mod units;
 mod verdict;
 
 pub use catalogue::{by_name, catalogue};

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Global, Network};
 use crate::dht_flags::dht_config;
-use crate::duration::Span;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::glob::Glob;
@@ -22,6 +21,7 @@ use crate::signals::{or_interrupted, stop_on_signals};
 use crate::swarm_member::{self, each_once};
 use crate::totals::Totals;
 use crate::{following, hope, torrent_file};
+use scenario::units::Span;
 
 /// Download what a link or a torrent.json describes
 ///

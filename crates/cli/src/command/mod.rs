@@ -7,6 +7,7 @@ mod get;
 mod man;
 mod metric_server;
 mod share;
+mod simulate;
 mod stress_guard;
 mod stress_proxy;
 mod stress_test;
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     MetricServer(metric_server::MetricServer),
     Client(client::Client),
     Dht(dht::Dht),
+    Simulate(simulate::Simulate),
     StressTest(stress_test::StressTest),
     #[command(hide = true)]
     StressGuard(stress_guard::StressGuard),
@@ -55,6 +57,7 @@ impl Command {
             Command::Verify(command) => command.run(output),
             Command::Completions(command) => Ok(command.run(output)),
             Command::Man(command) => command.run(output),
+            Command::Simulate(command) => command.run(output),
             Command::StressGuard(_) => Ok(stress_guard::StressGuard::run()),
             Command::Share(command) => on_runtime(command.run(global, output)),
             Command::Get(command) => on_runtime(command.run(global, output)),

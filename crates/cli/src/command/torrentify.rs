@@ -11,8 +11,8 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hashing;
 use crate::output::Output;
-use crate::size::{Size, human_bytes};
 use crate::torrent_file;
+use scenario::units::{Size, human_bytes};
 
 /// Describe a file or folder in a torrent.json
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hashing;
 use crate::output::Output;
-use crate::size::human_bytes;
 use crate::torrent_file;
+use scenario::units::human_bytes;
 
 /// Most lines about runs of chunks, and about files; `--json` has all.
 const MAX_LINES: usize = 20;

@@ -114,9 +114,7 @@ impl Outcome {
 
     /// The time within which so many hundredths of those that came to their end did.
     pub fn percentile(&self, hundredths: usize) -> Option<Duration> {
-        let times = self.times();
-        let at = (times.len() * hundredths).div_ceil(100).max(1) - 1;
-        times.get(at).copied()
+        super::figures::percentile(&self.times(), hundredths)
     }
 
     /// When the last was complete.

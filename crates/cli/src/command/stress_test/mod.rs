@@ -1,23 +1,22 @@
 //! `stress-test`: the scenarios over real processes of this program, on this machine.
 
 mod live;
-mod report_file;
 
 use std::path::PathBuf;
 
-use ::scenario::{Run, Scenario, Setting, by_name, catalogue};
+use ::scenario::{Run, Scenario, Setting, by_name, catalogue, to_html};
 use clap::Args;
 use protocol::api::metrics::DEFAULT_PORT;
+use scenario::units::{Size, human_bytes};
 use stress::{NotRun, Options, Outcome};
 
 use self::live::Live;
-use self::report_file::ReportFile;
 use crate::args::Global;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::report_file::{Kind, ReportFile};
 use crate::signals::{or_interrupted, stop_on_any_signal};
-use crate::size::Size;
 
 /// Let many clients share a file on this machine while things go wrong, and compare every byte
 #[derive(Debug, Args)]
@@ -55,14 +54,17 @@ impl StressTest {
         let Setting { clients, seed, .. } = options.setting;
         output.remark(&format!(
             "{clients} clients and a seed on 127.0.0.1, {}, plan of faults {seed}",
-            crate::size::human_bytes(options.setting.size)
+            human_bytes(options.setting.size)
         ));
         let mut live = Live::new(output);
         let ran = or_interrupted(&stop, stress::run(options, &mut live)).await;
         drop(live);
         let Outcome { report, logs } = ran.map_err(|_| interrupted())?.map_err(failure_of)?;
         if let Some(file) = &self.report {
-            file.write(&report)?;
+            file.write(&match file.kind() {
+                Kind::Json => report.to_json().map_err(Failure::failed)?,
+                Kind::Html => to_html(&report),
+            })?;
             output.remark(&format!("report: {}", file.path().display()));
         }
         match report.runs.iter().filter(|run| !run.ok).collect::<Vec<_>>()[..] {

@@ -1,29 +1,38 @@
-//! Sizes and rates as people type them: `64K`, `2G`, `50M` a second, `400mbit`.
+//! Sizes and rates as people type and read them: `64K`, `2G`, `50M` a second, `400mbit`.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// A number of bytes: `65536`, `64K`, `1M`, `2G`, `1T` (binary; `KiB` and so on are the same).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size(pub(crate) u64);
+pub struct Size(
+    /// The bytes.
+    pub u64,
+);
 
 /// Bytes a second: `50M` is MiB/s, `400mbit` is 400,000,000 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rate(u64);
+pub struct Rate(u64);
 
 /// A text that is no size.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number with K, M, G or T behind it (binary): 64K, 1M, 2G")]
-pub(crate) struct BadSize;
+pub struct BadSize;
 
 /// A text that is no rate.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected bytes a second as 50M (MiB/s), or bits as 400mbit; without the flag there is no limit")]
-pub(crate) struct BadRate;
+#[error("expected bytes a second as 50M (MiB/s), or bits as 400mbit; and not 0")]
+pub struct BadRate;
 
 impl Rate {
     /// Bytes a second, never 0.
-    pub(crate) const fn bytes_per_second(self) -> u64 {
+    pub const fn bytes_per_second(self) -> u64 {
         self.0
+    }
+
+    /// So many bytes a second; none of 0.
+    pub const fn new(bytes_per_second: u64) -> Option<Self> {
+        if bytes_per_second == 0 { None } else { Some(Rate(bytes_per_second)) }
     }
 }
 
@@ -61,6 +70,29 @@ impl FromStr for Rate {
     }
 }
 
+impl fmt::Display for Size {
+    /// As it would be typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(40, "T"), (30, "G"), (20, "M"), (10, "K")];
+        match units.iter().find(|(shift, _)| self.0 > 0 && self.0.trailing_zeros() >= *shift) {
+            Some((shift, unit)) => write!(f, "{}{unit}", self.0 >> shift),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    /// As it would be typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes % 125_000_000 == 0 => write!(f, "{}gbit", bytes / 125_000_000),
+            bytes if bytes % 125_000 == 0 => write!(f, "{}mbit", bytes / 125_000),
+            bytes if bytes % 125 == 0 => write!(f, "{}kbit", bytes / 125),
+            bytes => Size(bytes).fmt(f),
+        }
+    }
+}
+
 /// Leading plain digits and what follows.
 fn split_number(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -68,7 +100,7 @@ fn split_number(text: &str) -> Option<(u64, &str)> {
 }
 
 /// Bytes for people, in powers of a thousand: `1.2 GB`.
-pub(crate) fn human_bytes(bytes: u64) -> String {
+pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -128,6 +160,16 @@ mod tests {
         }
         for text in ["", "0", "0mbit", "7bit", "mbit", "fast", "-1M", "1mb", "99999999999999999999gbit"] {
             assert_eq!(text.parse::<Rate>(), Err(BadRate), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_typed() {
+        for text in ["0", "7", "64K", "3M", "2G", "1T", "1025"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in ["1gbit", "2500mbit", "80kbit", "1M", "7"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }
     }
 

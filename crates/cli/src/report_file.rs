@@ -1,30 +1,38 @@
-//! `--report FILE.json` or `FILE.html`: the ending says which.
+//! `--report FILE.json` or `FILE.html`: the ending says which. `stress-test` writes both kinds, `simulate` pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use ::scenario::{Report, to_html};
-
 use crate::failure::Failure;
 
 /// Where the report goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ReportFile {
+pub(crate) struct ReportFile {
     path: PathBuf,
     kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
+    /// For programs.
     Json,
+    /// For people.
     Html,
+}
+
+/// The name of a page.
+pub(crate) fn page(text: &str) -> Result<ReportFile, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|file: &ReportFile| file.kind == Kind::Html)
+        .ok_or("expected a name that ends in .html")
 }
 
 /// A name that does not say what is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a name that ends in .json or .html")]
-pub(super) struct BadReportFile;
+pub(crate) struct BadReportFile;
 
 impl FromStr for ReportFile {
     type Err = BadReportFile;
@@ -42,12 +50,12 @@ impl FromStr for ReportFile {
 
 impl ReportFile {
     /// The file.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether it will be possible to write it: not found out after minutes.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         let was_there = self.path.exists();
         let opened = fs::File::options().create(true).append(true).open(&self.path);
         opened.map_err(|error| self.cannot_write(&error))?;
@@ -58,12 +66,13 @@ impl ReportFile {
         Ok(())
     }
 
+    /// What is to be written.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Writes it; an older one is replaced.
-    pub(super) fn write(&self, report: &Report) -> Result<(), Failure> {
-        let text = match self.kind {
-            Kind::Json => report.to_json().map_err(Failure::failed)?,
-            Kind::Html => to_html(report),
-        };
+    pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
         fs::write(&self.path, text).map_err(|error| self.cannot_write(&error))
     }
 
