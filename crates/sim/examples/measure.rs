@@ -140,10 +140,10 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
         }
         "mostavoided" => brains.download.avoided_most = value as usize,
         "buffer" => network.buffer = small << 10,
-        "room" => network.window = value << 20,
         "rtt" => rollout.groups.iter_mut().for_each(|group| group.link.delay = millis / 4),
         "peers" => rollout.groups[1].count = small,
         "mib" => rollout.file_bytes = value << 20,
+        "bloat" => network.uplink_queue = millis,
         "sample" => rollout.sample = millis,
         "fresh" => {
             brains.upload.fresh_enough = value as usize;

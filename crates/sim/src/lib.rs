@@ -19,6 +19,7 @@ mod node;
 mod requests;
 mod roster;
 mod settings;
+mod sites;
 mod stories;
 mod trace;
 mod tracker;

@@ -7,8 +7,8 @@
 //! full uplink equally, and a full downlink shares itself equally between those who send to it: within a slice per
 //! body, what TCP gives.
 //!
-//! Not modelled: loss, the queueing of acknowledgements and small requests behind bodies (they take their room and
-//! arrive after the bare delay), and what the kernel buffers ahead of the wire.
+//! Small messages take their room, and wait behind bodies as long as [`scenario::rollout::Network::uplink_queue`] says.
+//! Loss caps a connection's window and delays a slice by a round trip; what is sent again is part of the headers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -110,6 +110,34 @@ impl Uplink {
     }
 }
 
+/// Acknowledgements, in millionths of what is received: a frame of 66 bytes for two of 1,514, as measured.
+pub(crate) const ACKNOWLEDGED_PPM: u64 = 23_000;
+
+/// A packet with its headers.
+const PACKET: u64 = 1514;
+
+/// What lost packets do to a connection, `loss_ppm` of a million being lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss(pub(crate) u64);
+
+impl Loss {
+    /// The most bytes a round trip: 1.22 packets by the root of the share that is lost (Mathis, Semke, Mahdavi and Ott,
+    /// "The Macroscopic Behavior of the TCP Congestion Avoidance Algorithm", 1997), at least two packets.
+    pub(crate) fn window(self, most: u64) -> u64 {
+        if self.0 == 0 {
+            return most;
+        }
+        // The root of a million is a thousand.
+        let window = PACKET * 1220 / self.0.isqrt().max(1);
+        window.clamp(2 * PACKET, most.max(2 * PACKET))
+    }
+
+    /// How many in a million slices of so many bytes lose a packet.
+    pub(crate) fn of_slice(self, wire: u64) -> u64 {
+        (wire.div_ceil(PACKET) * self.0).min(1_000_000)
+    }
+}
+
 /// The receiving side of a link: when all that was sent to it is through.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Downlink {
@@ -142,6 +170,14 @@ mod tests {
             down.receive(at(0), fast, slow);
         }
         assert_eq!(down.receive(at(0), fast, slow), at(11), "then the downlink is the limit");
+    }
+
+    #[test]
+    fn loss_caps_the_window_and_strikes_slices_by_their_packets() {
+        assert_eq!(Loss(0).window(4 << 20), 4 << 20);
+        assert_eq!(Loss(10_000).window(4 << 20), 18_470, "1 %: 12.2 packets");
+        assert_eq!(Loss(1_000_000).window(4 << 20), 3028);
+        assert_eq!((Loss(0).of_slice(100_000), Loss(1000).of_slice(15_140)), (0, 10_000));
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub(crate) struct Node {
     pub(crate) gains: Vec<Gain>,
     /// When the last of them was stored.
     pub(crate) gained_at: Time,
+    /// When it last read what its neighbours gained, and how much it had gained itself by then.
+    pub(crate) round: (Time, usize),
     /// Who follows what it gains, and as whom they know it. Some of them may have lost interest.
     pub(crate) followers: Vec<(NodeId, PeerKey)>,
     /// Since when it holds everything.

@@ -10,6 +10,9 @@ use crate::node::NodeId;
 
 /// Most neighbours of one download.
 const MOST: usize = 60;
+/// Of these, most that were named by others. The rest is for those who come by themselves: without that, a swarm that starts
+/// at once is a graph in which those whom the tracker named first are followed by all, and the last by nobody.
+const MOST_NAMED: usize = 50;
 /// A neighbour that was lost or kept failing is left alone this long; twice as long each time, up to the last.
 const LEFT_ALONE_FIRST: Duration = Duration::from_secs(2);
 const LEFT_ALONE_LAST: Duration = Duration::from_secs(60);
@@ -54,6 +57,15 @@ impl Member {
     pub(crate) fn keep_window(&mut self, now: Time, window: u64) {
         self.window = (window.max(self.window_at(now, 0)), now);
     }
+}
+
+/// How a peer became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Somebody named it.
+    Named,
+    /// It asked here what there is.
+    Came,
 }
 
 /// How far what a neighbour gained is read.
@@ -116,7 +128,13 @@ impl Roster {
     }
 
     /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
-    pub(crate) fn sighted(&mut self, now: Time, node: NodeId, held: Option<ChunkSet>, room: usize) -> Sighted {
+    pub(crate) fn sighted(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        held: Option<ChunkSet>,
+        origin: Origin,
+    ) -> Sighted {
         let mut sighted = Sighted::default();
         if self.banned.contains(&node) {
             return sighted;
@@ -125,7 +143,7 @@ impl Roster {
             Some(key) => key,
             None if self.left_alone.get(&node).is_some_and(|(until, _)| now < *until) => return sighted,
             None => {
-                if self.members.len() >= room && room < MOST {
+                if origin == Origin::Named && self.members.len() >= MOST_NAMED {
                     return sighted;
                 }
                 if self.members.len() >= MOST {

@@ -50,6 +50,10 @@ pub struct Config {
     /// The same in bytes (yet always [`Config::IN_FLIGHT_LEAST`] chunks): bounds the memory of the shell, and makes a
     /// slow disk slow the network down.
     pub in_flight_bytes: u64,
+    /// Past that, up to so many bytes while each neighbour has one fetch only. In a large swarm a request stands in a queue most
+    /// of the time, which costs this peer nothing; but a neighbour that is asked for nothing sends nothing, and with sixty
+    /// of them and a limit of ten, five in six were idle.
+    pub in_flight_bytes_most: u64,
 
     /// A fetch must move in every stretch of this length, or the chunk is asked for elsewhere too (threat A10).
     pub patience: Duration,
@@ -95,10 +99,19 @@ impl Config {
     /// for a second neighbour.
     pub const IN_FLIGHT_LEAST: u64 = 4;
 
-    /// How many chunks may be in flight or being stored at a time.
-    pub(crate) fn in_flight_chunks(&self) -> usize {
-        let by_bytes = (self.in_flight_bytes / u64::from(self.chunk_bytes.max(1))).max(Self::IN_FLIGHT_LEAST);
-        usize::try_from(by_bytes).unwrap_or(usize::MAX).min(self.in_flight_most.max(1))
+    /// How many chunks may be in flight or being stored at a time, with so many neighbours.
+    pub(crate) fn in_flight_chunks(&self, neighbours: usize) -> usize {
+        let chunks_in = |bytes: u64| {
+            let chunks = (bytes / u64::from(self.chunk_bytes.max(1))).max(Self::IN_FLIGHT_LEAST);
+            usize::try_from(chunks).unwrap_or(usize::MAX)
+        };
+        let one_each = neighbours.min(chunks_in(self.in_flight_bytes_most));
+        chunks_in(self.in_flight_bytes).max(one_each).min(self.in_flight_most.max(1))
+    }
+
+    /// The most that [`Config::in_flight_chunks`] can be.
+    pub fn in_flight_chunks_most(&self) -> usize {
+        self.in_flight_chunks(self.neighbours_most)
     }
 
     /// The pause after failure number `failures` in a row, counted from 1.
@@ -125,6 +138,7 @@ impl Default for Config {
             horizon: Duration::from_millis(500),
             in_flight_most: 512,
             in_flight_bytes: 32 << 20,
+            in_flight_bytes_most: 64 << 20,
             patience: Duration::from_secs(5),
             rate_least: 4 << 10,
             queue_patience: Duration::from_secs(20),
@@ -188,7 +202,7 @@ pub struct UploadConfig {
 impl Default for UploadConfig {
     fn default() -> Self {
         UploadConfig {
-            slots: 8,
+            slots: 12,
             slots_most: 64,
             slots_bytes: 32 << 20,
             slots_per_requester: 6,

@@ -176,18 +176,20 @@ pub struct Vanishing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// Headers of packets, as millionths on top of every byte: 46,000 for 1,448 bytes in a frame of 1,514. 0 looks at
-    /// payload only.
+    /// payload only; otherwise acknowledgements take their room on the uplink of who receives, too.
     pub headers_ppm: u64,
     /// Most unacknowledged bytes of a connection: caps it at this many a round trip.
     pub window: u64,
     /// Bytes of a connection's first round trip; from there it doubles with each (RFC 6928: ten packets).
     pub first_window: u64,
     /// What the uploader's program and kernel buffer of a body: its slot is free when no more than this is left. The
-    /// default is what `peer` was measured to do (hyper takes a body ahead, the kernel's send buffer grows to
-    /// megabytes); 32 KiB is what it does with a bound on what the kernel has not sent yet (decision 7).
+    /// default is what `peer` does on a link that is slower than the machine (decision 8).
     pub buffer: u32,
     /// The queue before a full downlink holds the bytes of this time; a sender that meets a longer one waits.
     pub queue: Duration,
+    /// A small message over an uplink that sends bodies waits so long behind what its sender's modem or shaper holds: requests,
+    /// refusals and gains come later by that much.
+    pub uplink_queue: Duration,
     /// Gains are told together: this long after the first that somebody waits for.
     pub batch: Duration,
     /// From a body that is whole to a chunk that is stored: hash and write.
@@ -203,8 +205,9 @@ impl Default for Network {
             headers_ppm: 46_000,
             window: 4 << 20,
             first_window: 14_480,
-            buffer: 512 << 10,
+            buffer: 32 << 10,
             queue: Duration::from_millis(25),
+            uplink_queue: Duration::ZERO,
             batch: Duration::from_millis(200),
             store: Duration::from_millis(2),
             control_costs: true,

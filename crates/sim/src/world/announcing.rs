@@ -8,6 +8,7 @@ use registry::Holding;
 use super::World;
 use crate::agenda::Happening;
 use crate::node::NodeId;
+use crate::roster::Origin;
 use crate::tracker::node_of;
 
 /// Two announces are never closer than this, however often they are asked for.
@@ -89,7 +90,7 @@ impl World<'_> {
                 Holding::Part(set) => (*set).clone(),
             };
             bytes += ENTRY + bitmap(&held);
-            self.sighted(id, of, Some(held), true, false);
+            self.sighted(id, of, Some(held), true, Origin::Named);
         }
         self.control.peers += bytes;
         self.charge(None, Some(id), bytes);

@@ -90,6 +90,7 @@ impl World<'_> {
             held: if is_seed { ChunkSet::full(total) } else { ChunkSet::empty(total) },
             gains: Vec::new(),
             gained_at: Time::ZERO,
+            round: (Time::ZERO, 0),
             followers: Vec::new(),
             complete: is_seed.then_some(Time::ZERO),
             upload: Upload::new(upload.clone()),

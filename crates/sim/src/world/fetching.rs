@@ -43,8 +43,8 @@ impl World<'_> {
         self.node(id).fetches.push((fetch, request));
         self.control.requests += ASK;
         self.charge(Some(id), Some(to), ASK);
-        let one_way = self.delay(id, to);
-        self.plan(if connects { one_way * 3 } else { one_way }, Happening::Asked(request));
+        let (one_way, connecting) = (self.message_delay(id, to), self.delay(id, to) * 2);
+        self.plan(if connects { one_way + connecting } else { one_way }, Happening::Asked(request));
     }
 
     /// The brain has no more use for a fetch.

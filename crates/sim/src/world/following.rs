@@ -1,10 +1,10 @@
 //! Neighbours are met, and followed: as `peer/src/neighbour.rs`, except that a peer reads what all its neighbours
 //! gained in one round.
 //!
-//! A real follower's long poll is answered a batch's time after the first gain and asked again a round trip later, so that
-//! gains that come all the time are told every such time and a round trip. Here every peer has a clock of that length, and
-//! reads at each tick what its neighbours had stored a delay ago. With a dense stream the two are the same; a gain
-//! after a long silence is read up to half a period sooner or later.
+//! A real follower's long poll is answered at once when nothing was told for a while, and otherwise when enough gains have
+//! gathered or a batch's time is over. Here a gain after a silence is told at once as well; for the others every peer has
+//! a clock of about that length, and reads at each tick what its neighbours had stored a delay ago. With a dense
+//! stream the two are the same.
 
 use std::time::Duration;
 
@@ -14,11 +14,15 @@ use swarm::{Event, Gained, PeerKey};
 use super::World;
 use crate::agenda::Happening;
 use crate::node::NodeId;
-use crate::roster::{Member, Reading, Sighted};
+use crate::roster::{Member, Origin, Reading, Sighted};
 
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
 const POLL: (u64, u64) = (220, 180);
 const RUN: u64 = 12;
+/// So many gains are told at once …
+const TOGETHER: u32 = 8;
+/// … unless the last ones were told just now. Both as in `peer/src/serve/torrent.rs`.
+const LEAST_APART: Duration = Duration::from_millis(50);
 /// Request and head of the answer of a bitmap, or of a list of peers.
 const QUESTION: (u64, u64) = (220, 180);
 /// A peer in such a list.
@@ -30,13 +34,19 @@ const REFUSED: Duration = Duration::from_secs(2);
 
 impl World<'_> {
     /// Somebody named a peer.
-    pub(super) fn sighted(&mut self, id: NodeId, of: NodeId, held: Option<ChunkSet>, native: bool, inbound: bool) {
+    pub(super) fn sighted(
+        &mut self,
+        id: NodeId,
+        of: NodeId,
+        held: Option<ChunkSet>,
+        native: bool,
+        origin: Origin,
+    ) {
         if of == id || self.nodes[id.slot()].brain.is_none() {
             return;
         }
         let now = self.now;
-        let room = if inbound { 60 } else { self.rollout.network.window as usize >> 20 };
-        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held, room);
+        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held, origin);
         if let Some(key) = lost {
             self.withdraw_all(id, key);
             self.tell(id, Event::PeerLost { peer: key });
@@ -72,7 +82,7 @@ impl World<'_> {
         self.charge(Some(id), Some(of), QUESTION.0);
         self.charge(Some(of), Some(id), QUESTION.1 + told.len() as u64 * ENTRY);
         for named in told {
-            self.sighted(id, named, None, false, false);
+            self.sighted(id, named, None, false, Origin::Named);
         }
     }
 
@@ -107,7 +117,7 @@ impl World<'_> {
             self.node(of).followers.push((id, key));
         }
         // Who asks has told its own address: it becomes a neighbour, too.
-        self.sighted(of, id, None, true, true);
+        self.sighted(of, id, None, true, Origin::Came);
         let roster = &mut self.node(id).roster;
         let mut events = Vec::new();
         let ask = roster.met(key, &mut events);
@@ -135,7 +145,21 @@ impl World<'_> {
         let members = self.nodes[id.slot()].roster.members();
         let far: Duration = members.iter().map(|member| self.delay(id, member.node)).sum();
         let mean = far / u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
-        self.plan(self.rollout.network.batch + mean * 2, Happening::Round(id));
+        let round = self.gain_interval(id).max(mean * 2);
+        self.plan(round, Happening::Round(id));
+    }
+
+    /// How long gains are gathered before they are told: until there are [`TOGETHER`], and no longer than the network says.
+    /// Neighbours gain about as fast as oneself.
+    fn gain_interval(&mut self, id: NodeId) -> Duration {
+        let now = self.now;
+        let node = self.node(id);
+        let gained = node.gains.len();
+        let (since, before) = std::mem::replace(&mut node.round, (now, gained));
+        let lately = u32::try_from(gained - before).unwrap_or(u32::MAX);
+        let together = now.since(since).saturating_mul(TOGETHER) / lately.max(1);
+        let most = self.rollout.network.batch;
+        if lately == 0 { most } else { together.clamp(LEAST_APART.min(most), most) }
     }
 
     /// Reads what all neighbours gained.
@@ -169,7 +193,7 @@ impl World<'_> {
     /// The same of one neighbour.
     fn news_of(&self, id: NodeId, member: &mut Member) -> Option<News> {
         let Reading::Upto(cursor) = member.reading else { return None };
-        let late = self.delay(id, member.node);
+        let late = self.message_delay(member.node, id);
         let other = &self.nodes[member.node.slot()];
         let unread = other.gains.get(cursor..).unwrap_or_default().iter();
         let seen = unread.take_while(|gain| gain.at() + late <= self.now);
@@ -192,7 +216,7 @@ impl World<'_> {
             return;
         }
         for (follower, key) in self.nodes[id.slot()].followers.clone() {
-            self.plan(self.delay(id, follower), Happening::Told(follower, key));
+            self.plan(self.message_delay(id, follower), Happening::Told(follower, key));
         }
     }
 

@@ -24,6 +24,7 @@ use crate::Settings;
 use crate::agenda::{Agenda, Happening};
 use crate::node::{Node, NodeId, Presence};
 use crate::requests::{RequestId, Requests};
+use crate::sites::Sites;
 use crate::trace::Trace;
 use crate::tracker::Tracker;
 
@@ -48,6 +49,7 @@ struct World<'a> {
     agenda: Agenda,
     nodes: Vec<Node>,
     requests: Requests,
+    sites: Sites,
     tracker: Tracker,
     rng: SmallRng,
     /// Leechers that are to come, or there and not complete.
@@ -77,6 +79,7 @@ impl<'a> World<'a> {
             agenda: Agenda::default(),
             nodes: Vec::new(),
             requests: Requests::default(),
+            sites: Sites::new(&rollout.sites),
             tracker,
             rng: SmallRng::seed_from_u64(rollout.seed),
             unfinished: 0,
@@ -152,7 +155,18 @@ impl<'a> World<'a> {
 
     /// One way from one peer to another.
     fn delay(&self, one: NodeId, other: NodeId) -> Duration {
-        self.nodes[one.slot()].link.delay + self.nodes[other.slot()].link.delay
+        let between = self.nodes[one.slot()].link.delay + self.nodes[other.slot()].link.delay;
+        self.sites.line(self.site(one), self.site(other)).map_or(between, |line| between + line)
+    }
+
+    /// The same for a small message, which waits behind the bodies that `from` sends.
+    fn message_delay(&self, from: NodeId, to: NodeId) -> Duration {
+        let sends = self.nodes[from.slot()].uplink.armed.is_some();
+        self.delay(from, to) + if sends { self.rollout.network.uplink_queue } else { Duration::ZERO }
+    }
+
+    fn site(&self, node: NodeId) -> usize {
+        self.rollout.groups[self.nodes[node.slot()].group].site
     }
 
     /// Bytes on the wire for so many of HTTP.
@@ -219,7 +233,7 @@ impl<'a> World<'a> {
         Outcome {
             peers,
             file_bytes: self.rollout.file_bytes,
-            between_sites: 0,
+            between_sites: self.sites.crossed,
             wasted: sent.saturating_sub(of_use),
             refused: self.refused,
             samples: self.samples,

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use protocol::Time;
+use rand::RngExt;
 use scenario::rollout::{Conduct, Role, time_for};
 use swarm::{Answer, Content, Failure, Requester, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
-use crate::network::{Flow, Next, slice_of};
+use crate::network::{ACKNOWLEDGED_PPM, Flow, Loss, Next, slice_of};
 use crate::node::NodeId;
 use crate::requests::{RequestId, Stage};
 
@@ -74,12 +75,14 @@ impl World<'_> {
         self.suggest(id);
         self.control.requests += REFUSAL;
         self.charge(Some(to), Some(from), REFUSAL);
-        self.fail(id, self.delay(from, to), failure);
+        self.fail(id, self.message_delay(to, from), failure);
     }
 
     /// An answer says what its receiver might ask for next.
     fn suggest(&mut self, id: RequestId) {
-        let Some((from, to, key)) = self.requests.get(id).map(|one| (one.from, one.to, one.key)) else { return };
+        let Some((from, to, key)) = self.requests.get(id).map(|one| (one.from, one.to, one.key)) else {
+            return;
+        };
         let now = self.now;
         if let Some(chunk) = self.node(to).firsts.suggest(now) {
             self.plan(self.delay(from, to), Happening::Suggested(from, key, chunk));
@@ -200,18 +203,15 @@ impl World<'_> {
         node.sent += u64::from(slice);
         let (is_seed, out) = (node.role == Role::Seed, now + sending);
         node.uplink.busy_until = out;
-        let receiver = self.node(from);
-        receiver.received += u64::from(slice);
-        let receiving = time_for(wire, receiver.link.down);
-        let through = receiver.downlink.receive(now, receiving, sending);
-        let at = through + one_way;
+        let (through, at) = self.pass(now, (id, from), (slice, wire), sending);
         flow.left -= slice;
         if flow.left == 0 {
             self.node(id).uplink.finishing = flow.slot;
             self.body_is_out(from, &flow);
             self.agenda.plan(at, Happening::Whole(flow.request));
         } else {
-            let pace = flow.pace(slice, one_way * 2, network.window);
+            let loss = self.loss(id, from);
+            let pace = flow.pace(slice, one_way * 2, loss.window(network.window));
             let queue_ends = Time::from(through.since(Time::ZERO).saturating_sub(network.queue));
             flow.next_at = out.max(queue_ends).max(now + pace);
             if flow.slot.is_some() && flow.left <= network.buffer {
@@ -224,6 +224,37 @@ impl World<'_> {
         if is_seed {
             self.seed_sent(slice.into());
         }
+    }
+
+    /// A slice passes all queues on its way: when it is through them, and when it is there.
+    fn pass(
+        &mut self,
+        now: Time,
+        (from, to): (NodeId, NodeId),
+        (slice, wire): (u32, u64),
+        sending: Duration,
+    ) -> (Time, Time) {
+        let (one_way, loss) = (self.delay(from, to), self.loss(from, to).of_slice(wire));
+        let acknowledged = wire * ACKNOWLEDGED_PPM / 1_000_000;
+        let has_headers = self.rollout.network.headers_ppm > 0;
+        let other = self.node(to);
+        other.received += u64::from(slice);
+        let receiving = time_for(wire, other.link.down);
+        let mut through = other.downlink.receive(now, receiving, sending);
+        if has_headers && other.uplink.armed.is_some() {
+            other.uplink.debt += acknowledged;
+        }
+        let sites = (self.site(from), self.site(to));
+        if let Some(crossed) = self.sites.pass(now, sites, (slice, wire), sending) {
+            through = through.max(crossed);
+        }
+        let lost = loss > 0 && self.rng.random_range(0..1_000_000) < loss;
+        (through, through + one_way + if lost { one_way * 2 } else { Duration::ZERO })
+    }
+
+    fn loss(&self, one: NodeId, other: NodeId) -> Loss {
+        let of = |node: NodeId| u64::from(self.nodes[node.slot()].link.loss_ppm);
+        Loss(of(one) + of(other))
     }
 
     /// All of a body is sent: the connection keeps the window it has grown to.

@@ -60,7 +60,7 @@ impl Download {
         assert!(self.blocked.len() <= self.neighbours.len(), "more pauses than neighbours");
         let avoided = self.neighbours.values().map(|one| one.avoided.len()).sum::<usize>();
         assert!(self.avoided.len() <= avoided, "times of chunks that nobody avoids");
-        assert!(self.fetches.flying() <= self.config.in_flight_chunks(), "too many fetches in flight");
+        assert!(self.fetches.flying() <= self.config.in_flight_chunks_most(), "too many fetches in flight");
         for (peer, neighbour) in &self.neighbours {
             let flying: Vec<_> =
                 self.fetches.iter_flying().filter(|(_, fetch)| fetch.peer == *peer).collect();

@@ -52,7 +52,7 @@ impl Download {
     /// Chunks being written count for the limit: a slow disk slows the network.
     pub(super) fn is_held_up(&self) -> bool {
         let busy = self.fetches.flying() + self.table.storing() as usize;
-        self.disk_fails || busy >= self.config.in_flight_chunks()
+        self.disk_fails || busy >= self.config.in_flight_chunks(self.neighbours.len())
     }
 
     /// Starts one fetch from `peer`, if it has room and something to give.

@@ -14,9 +14,9 @@ use crate::UploadConfig;
 /// A rate is measured over a stretch of at least this length, and of two bodies a slot.
 const STRETCH: Duration = Duration::from_millis(200);
 /// Stretches between two trials.
-const SETTLED: u32 = 12;
+const SETTLED: u32 = 4;
 /// A trial with more slots is worth its while from so many hundredths of the rate before …
-const BETTER: u64 = 110;
+const BETTER: u64 = 105;
 /// … and one with fewer down to so many.
 const AS_GOOD: u64 = 97;
 
@@ -27,6 +27,8 @@ pub(super) struct Slots {
     /// The number before the trial, and its rate.
     base: (usize, u64),
     phase: Phase,
+    /// No trial has failed yet: the number is doubled.
+    ramping: bool,
     /// The stretch that is measured: since when, and bodies and bytes so far.
     since: Time,
     bodies: usize,
@@ -54,7 +56,8 @@ impl Slots {
         Slots {
             limit: config.slots,
             base: (config.slots, 0),
-            phase: Phase::Settled(1, Trial::More),
+            phase: Phase::Settled(0, Trial::More),
+            ramping: true,
             since: Time::ZERO,
             bodies: 0,
             bytes: 0,
@@ -76,7 +79,7 @@ impl Slots {
             return;
         }
         let length = now.since(self.since);
-        if self.bodies < 2 * self.limit || length < STRETCH {
+        if self.bodies < self.limit || length < STRETCH {
             return;
         }
         let rate = u128::from(self.bytes) * 1_000_000_000 / length.as_nanos().max(1);
@@ -107,6 +110,7 @@ impl Slots {
                 self.try_another(Trial::Fewer, body, asked, config)
             }
             Phase::Trying(trial) => {
+                self.ramping = false;
                 self.limit = self.base.0;
                 let next = if trial == Trial::More { Trial::Fewer } else { Trial::More };
                 Phase::Settled(SETTLED, next)
@@ -118,6 +122,7 @@ impl Slots {
         let by_bytes = usize::try_from(config.slots_bytes / body.max(1)).unwrap_or(usize::MAX);
         let most = config.slots_most.min(by_bytes).max(config.slots);
         let next = match trial {
+            Trial::More if self.ramping => (self.limit * 2).min(most),
             Trial::More => (self.limit + self.limit.div_ceil(2)).min(most),
             Trial::Fewer => (self.limit - self.limit / 3).max(config.slots),
         };

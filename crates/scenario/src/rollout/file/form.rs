@@ -38,6 +38,7 @@ pub(super) struct NetworkForm {
     pub(super) first_window: Option<Spanned<Size>>,
     pub(super) buffer: Option<Spanned<Size>>,
     pub(super) queue: Option<Spanned<Span>>,
+    pub(super) uplink_queue: Option<Spanned<Span>>,
     pub(super) gains_every: Option<Spanned<Span>>,
     pub(super) store: Option<Spanned<Span>>,
     pub(super) control: Option<bool>,

@@ -185,6 +185,9 @@ fn network(form: &NetworkForm) -> Result<Network, BadScenario> {
     if let Some(queue) = &form.queue {
         network.queue = time("queue of [network]", queue)?;
     }
+    if let Some(queue) = &form.uplink_queue {
+        network.uplink_queue = time("uplink-queue of [network]", queue)?;
+    }
     if let Some(every) = &form.gains_every {
         network.batch = time("gains-every of [network]", every)?;
     }

@@ -38,6 +38,7 @@ fn network(text: &mut String, network: &Network) -> fmt::Result {
     write!(text, "\n[network]\nheaders = \"{headers}\"\nwindow = \"{}\"\n", Size(network.window))?;
     let (first, buffer) = (Size(network.first_window), Size(network.buffer.into()));
     write!(text, "first-window = \"{first}\"\nbuffer = \"{buffer}\"\nqueue = \"{}\"\n", Span(network.queue))?;
+    writeln!(text, "uplink-queue = \"{}\"", Span(network.uplink_queue))?;
     write!(text, "gains-every = \"{}\"\nstore = \"{}\"\n", Span(network.batch), Span(network.store))?;
     writeln!(text, "control = {}", network.control_costs)
 }
