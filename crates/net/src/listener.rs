@@ -24,6 +24,7 @@ impl Listener {
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 stream::no_delay(&stream);
+                stream::little_unsent(&stream);
                 Ok((Stream::Tcp(stream), address))
             }
             Listener::Other(listener) => {

@@ -1,4 +1,4 @@
-//! Bodies on their way out: in slices, through the throttle, holding their upload slot until the last slice is taken.
+//! Bodies on their way out: in slices, through the throttle, each holding its upload slot until the kernel has all of it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::context::Context;
 use crate::gate::Slot;
 use crate::holding::Holding;
 
-/// Bytes handed to the connection at a time. hyper takes a body as fast as its buffer (400 KiB) allows, so slices of
-/// this size keep the slot until nearly all of the chunk is with the kernel, and make the throttle smooth.
-const SLICE: usize = 128 << 10;
+/// Bytes handed to the connection, and counted, at a time: enough for long writes, few enough that the count moves
+/// while a large chunk is sent. The slot does not depend on it: it goes with the bytes, not with the slices.
+const SLICE: usize = 256 << 10;
 /// Slices waiting for the connection.
 const AHEAD: usize = 2;
 
@@ -24,23 +24,44 @@ pub(crate) struct Outgoing {
     pub(crate) holding: Arc<Holding>,
 }
 
+/// Bytes that hold an upload slot: hyper keeps a slice until the kernel has taken the whole of it, and the slot is given
+/// back with the last one. Were it given back when hyper takes the slice, nobody would ever wait at the gate: a chunk
+/// of 128 KiB is in hyper's buffer at once, whatever the uplink.
+struct Held {
+    bytes: Bytes,
+    _slot: Slot,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The same bytes, not copied; the slot is free when the last slice of them is dropped.
+fn holding_slot(bytes: Bytes, slot: Slot) -> Bytes {
+    Bytes::from_owner(Held { bytes, _slot: slot })
+}
+
 impl Outgoing {
-    /// A body of these bytes, whose slot is free when they are sent.
+    /// A body of these bytes, whose slot is free when they are with the kernel.
     pub(crate) fn whole(self, bytes: Bytes, slot: Slot) -> Body {
-        let sending = (self, bytes, slot);
-        Body::from_stream(futures_util::stream::unfold(sending, |(outgoing, mut bytes, slot)| async move {
-            if bytes.is_empty() {
-                return None;
-            }
-            let slice = bytes.split_to(outgoing.context.up.slice(SLICE).min(bytes.len()));
-            outgoing.account(slice.len()).await;
-            Some((Ok::<_, Infallible>(slice), (outgoing, bytes, slot)))
+        let sending = (self, holding_slot(bytes, slot));
+        Body::from_stream(futures_util::stream::unfold(sending, |(outgoing, mut bytes)| async move {
+            let slice = outgoing.next_slice(&mut bytes).await?;
+            Some((Ok::<_, Infallible>(slice), (outgoing, bytes)))
         }))
     }
 
-    async fn account(&self, bytes: usize) {
-        self.context.up.pass(bytes as u64).await;
-        self.holding.count_upload(bytes as u64);
+    /// Takes the next slice off, when the throttle lets it pass; `None` when there is nothing left.
+    async fn next_slice(&self, bytes: &mut Bytes) -> Option<Bytes> {
+        if bytes.is_empty() {
+            return None;
+        }
+        let slice = bytes.split_to(self.context.up.slice(SLICE).min(bytes.len()));
+        self.context.up.pass(slice.len() as u64).await;
+        self.holding.count_upload(slice.len() as u64);
+        Some(slice)
     }
 
     /// A body that a task writes bit by bit.
@@ -70,19 +91,14 @@ pub(crate) struct Pipe {
 pub(crate) struct Gone;
 
 impl Pipe {
-    /// Sends payload: counted and throttled.
-    pub(crate) async fn payload(&self, mut bytes: Bytes) -> Result<(), Gone> {
-        while !bytes.is_empty() {
-            let slice = bytes.split_to(self.outgoing.context.up.slice(SLICE).min(bytes.len()));
-            self.outgoing.account(slice.len()).await;
-            self.frame(slice).await?;
+    /// Sends payload, counted and throttled, whose slot is free when it is with the kernel. Returns before that: the next
+    /// part is read meanwhile.
+    pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
+        let mut bytes = holding_slot(bytes, slot);
+        while let Some(slice) = self.outgoing.next_slice(&mut bytes).await {
+            self.sender.send(Ok(slice)).await.map_err(|_| Gone)?;
         }
         Ok(())
-    }
-
-    /// Sends what stands around payload.
-    pub(crate) async fn frame(&self, bytes: Bytes) -> Result<(), Gone> {
-        self.sender.send(Ok(bytes)).await.map_err(|_| Gone)
     }
 
     /// Returns when the other side has gone.
@@ -93,5 +109,30 @@ impl Pipe {
     /// Cuts the body off.
     pub(crate) async fn cut(&self) {
         let _ = self.sender.send(Err(Broken)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use swarm::{Requester, UploadConfig};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::gate::Gate;
+
+    #[tokio::test]
+    async fn a_slot_is_held_until_the_last_of_its_bytes_is_dropped() {
+        let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+        let gate = Gate::new(Clock::start(), config);
+        let slot = gate.enter(Requester::new(1), 9).await.unwrap();
+        let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot);
+        let (first, last) = (bytes.split_to(4), bytes.split_to(5));
+        assert_eq!((&first[..], &last[..]), (&b"1234"[..], &b"56789"[..]));
+        // What is left of a body when its last slice is taken holds nothing.
+        drop((first, bytes));
+        assert!(gate.enter(Requester::new(2), 9).now_or_never().is_none(), "the last slice is on its way");
+        drop(last);
+        assert!(gate.enter(Requester::new(2), 9).now_or_never().is_some_and(|entered| entered.is_ok()));
     }
 }

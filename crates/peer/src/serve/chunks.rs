@@ -130,7 +130,7 @@ async fn send(
     let mut slot = Some(slot);
     let last = groups.len() - 1;
     for (at, group) in groups.into_iter().enumerate() {
-        let _slot = match slot.take() {
+        let slot = match slot.take() {
             Some(slot) => slot,
             None => again(&context.gate, requester, bytes_of(&group)).await,
         };
@@ -139,7 +139,7 @@ async fn send(
             pipe.cut().await;
             return Err(Gone);
         };
-        pipe.payload(bytes).await?;
+        pipe.payload(bytes, slot).await?;
     }
     Ok(())
 }

@@ -160,7 +160,7 @@ impl Reader {
                 pipe.cut().await;
                 return Err(Gone);
             }
-            let _slot = self.slot(span.length).await;
+            let slot = self.slot(span.length).await;
             let Ok(bytes) = read(&self.context, &self.holding, chunk).await else {
                 pipe.cut().await;
                 return Err(Gone);
@@ -168,7 +168,7 @@ impl Reader {
             let until = end.min(span.offset + u64::from(span.length));
             #[expect(clippy::cast_possible_truncation, reason = "offsets within a chunk")]
             let part = bytes.slice((at - span.offset) as usize..(until - span.offset) as usize);
-            pipe.payload(part).await?;
+            pipe.payload(part, slot).await?;
             at = until;
         }
         Ok(())

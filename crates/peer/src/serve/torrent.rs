@@ -19,8 +19,9 @@ use super::requester::note_asker;
 use crate::context::Context;
 use crate::holding::Holding;
 
-/// Gains are told together: this long after the first one that somebody waited for. At 50 ms, the polls of sixteen
-/// peers with small chunks took 5 % of what they could send; at 300 ms, chunks begin to spread later (decision 7).
+/// Gains are told together: a poll is answered this long after it came at the earliest, so that a gain after a silence is
+/// told at once. At 50 ms, the polls of sixteen peers with small chunks took 5 % of what they could send; at 300 ms, chunks
+/// begin to spread later (decision 7).
 const BATCH: Duration = Duration::from_millis(200);
 
 pub(super) async fn json(State(context): State<Arc<Context>>, Path(id): Path<String>) -> Response<Body> {
@@ -71,11 +72,7 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
     if known && !wait.is_zero() && !holding.is_complete() {
         tokio::select! {
             biased;
-            () = holding.gains_after(since) => {
-                if !holding.is_complete() {
-                    tokio::time::sleep(BATCH).await;
-                }
-            }
+            () = batch(holding, since) => {}
             () = tokio::time::sleep(wait) => {}
             // A process that ends does not keep its neighbours waiting.
             () = context.stop.cancelled() => {}
@@ -89,6 +86,12 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
             "that sequence number is not from here: ask for the bitmap again",
         ),
     }
+}
+
+/// Returns when what came after `since` is to be told to somebody who begins to wait now.
+async fn batch(holding: &Holding, since: u64) {
+    tokio::time::sleep(BATCH).await;
+    holding.gains_after(since).await;
 }
 
 /// Whom this peer knows, itself included: a swarm without tracker or DHT still grows.
@@ -116,4 +119,54 @@ pub(super) fn find(context: &Context, id: &str) -> Result<Arc<Holding>, Response
         return Err(answer::bad_request("a torrent id is 64 lowercase hexadecimal digits"));
     };
     context.catalog.get(id).ok_or_else(|| answer::not_found("this peer does not share that torrent"))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::torrent::ChunkSize;
+    use protocol::{ChunkIndex, HashAlgorithm, VerifiedChunk};
+    use store::{Opened, TorrentifyOptions};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const CHUNK: usize = 16 << 10;
+    const BASE: u64 = 1000;
+
+    /// A download of which nothing is here, and its chunks.
+    fn begun(folder: &std::path::Path, chunks: usize) -> (Holding, Vec<VerifiedChunk>) {
+        let content: Vec<u8> = (0..chunks * CHUNK).map(|at| (at / CHUNK).to_le_bytes()[0]).collect();
+        std::fs::write(folder.join("f"), &content).unwrap();
+        let chunk_size = Some(ChunkSize::chosen(CHUNK as u64).unwrap());
+        let options = TorrentifyOptions { algorithm: HashAlgorithm::Blake3, chunk_size, tracker: None };
+        let torrent = Arc::new(store::torrentify(&folder.join("f"), options, &|_| {}).unwrap());
+        let Opened::Partial(partial) = store::open(torrent.clone(), &folder.join("here"), &|_| {}).unwrap()
+        else {
+            panic!("nothing is there yet");
+        };
+        let chunks = content.chunks(CHUNK).zip(0..).map(|(bytes, at)| {
+            VerifiedChunk::check(&torrent, ChunkIndex::new(at), bytes.to_vec().into()).unwrap()
+        });
+        let chunks = chunks.collect();
+        (Holding::partial(torrent, partial, None, BASE), chunks)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gains_that_keep_coming_are_told_together_and_one_after_a_silence_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holding, chunks) = begun(folder.path(), 4);
+        let gain = async |after: Duration, chunk: usize| {
+            tokio::time::advance(after).await;
+            holding.store(&chunks[chunk]).unwrap();
+        };
+        let asked = Instant::now();
+        tokio::join!(batch(&holding, BASE), async {
+            gain(BATCH / 4, 0).await;
+            gain(BATCH / 4, 1).await;
+        });
+        assert_eq!(asked.elapsed(), BATCH, "together");
+        let asked = Instant::now();
+        tokio::join!(batch(&holding, BASE + 2), gain(BATCH * 2, 2));
+        assert_eq!(asked.elapsed(), BATCH * 2, "at once");
+    }
 }

@@ -39,20 +39,30 @@ pub(crate) fn bytes(length: usize) -> Vec<u8> {
 impl Source {
     /// A single file `data.bin` in chunks of 16 KiB.
     pub(crate) fn file(content: &[u8]) -> Self {
-        Self::made(|folder| {
+        Self::file_in_chunks(content, 16 << 10)
+    }
+
+    /// Likewise in chunks of this length.
+    pub(crate) fn file_in_chunks(content: &[u8], chunk: u64) -> Self {
+        let make = |folder: &Path| {
             let path = folder.join("data.bin");
             std::fs::write(&path, content).unwrap();
             path
-        })
+        };
+        Self::made_in_chunks(make, chunk)
     }
 
     /// Whatever `make` puts into a fresh folder; it returns the path to share.
     pub(crate) fn made(make: impl FnOnce(&Path) -> PathBuf) -> Self {
+        Self::made_in_chunks(make, 16 << 10)
+    }
+
+    fn made_in_chunks(make: impl FnOnce(&Path) -> PathBuf, chunk: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = make(folder.path());
         let options = TorrentifyOptions {
             algorithm: HashAlgorithm::Blake3,
-            chunk_size: Some(ChunkSize::chosen(16 << 10).unwrap()),
+            chunk_size: Some(ChunkSize::chosen(chunk).unwrap()),
             tracker: None,
         };
         let torrent = store::torrentify(&path, options, &|_| {}).unwrap();

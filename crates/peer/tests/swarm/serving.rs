@@ -6,8 +6,11 @@ use base64::Engine;
 use peer::Peer;
 use protocol::ChunkIndex;
 use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, Gains, chunk_path, have_path};
+use swarm::UploadConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::kit::{Answer, Leecher, Source, bytes, exchange, get};
+use crate::kit::{Answer, Leecher, Source, bytes, exchange, get, within};
 
 const CHUNK: usize = 16 << 10;
 
@@ -188,4 +191,42 @@ async fn a31_a_folder_serves_its_listed_files_and_nothing_else() {
     for path in ["/file/../../etc/passwd", "/file/x/../../etc/passwd", "/etc/passwd", "/torrent/../secret"] {
         assert_ne!(get(seed.url(), path).await.status, 200, "{path}");
     }
+}
+
+/// `GET path`, of whose answer nothing but the head is read.
+async fn head_only(peer: &Peer, path: &str) -> TcpStream {
+    let mut stream = within(TcpStream::connect(peer.url().address().to_string())).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", peer.url().address());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within(stream.read_u8()).await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&head));
+    stream
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_taken_keeps_its_slot() {
+    // More than a kernel takes for somebody who does not read.
+    const LARGE: usize = 8 << 20;
+    let content = bytes(LARGE);
+    let source = Source::file_in_chunks(&content, LARGE as u64);
+    let (seed, _) = source.seed().await;
+    let path = chunk_path(&source.torrent.chunk_hash(ChunkIndex::new(0)));
+    let mut idle = Vec::new();
+    for _ in 0..UploadConfig::default().slots_per_requester {
+        idle.push(head_only(&seed, &path).await);
+    }
+    let next = get(seed.url(), &path);
+    let queue = async {
+        loop {
+            let metrics = String::from_utf8(get(seed.url(), "/metrics").await.body).unwrap();
+            if metrics.lines().any(|line| line == "http_torrent_upload_queue 1") {
+                break idle.clear();
+            }
+        }
+    };
+    let (next, ()) = tokio::join!(next, within(queue));
+    assert!(next.status == 200 && next.body == content);
 }
