@@ -22,8 +22,8 @@ struct Seen {
 }
 
 impl Acquaintances {
-    /// `url` was alive at `now`.
-    pub(crate) fn saw(&self, url: BaseUrl, peer: Option<PeerId>, now: Time) {
+    /// `url` was alive at `now`; true when that is news.
+    pub(crate) fn saw(&self, url: BaseUrl, peer: Option<PeerId>, now: Time) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST && !seen.contains_key(&url) {
             let oldest = seen.iter().min_by_key(|(_, seen)| seen.at).map(|(url, _)| url.clone());
@@ -31,7 +31,7 @@ impl Acquaintances {
                 seen.remove(&oldest);
             }
         }
-        seen.insert(url, Seen { peer, at: now });
+        seen.insert(url, Seen { peer, at: now }).is_none()
     }
 
     /// `url` does not answer.

@@ -8,6 +8,10 @@ use swarm::{Failure, FetchId, Gained, PeerKey};
 pub(crate) enum Fact {
     /// A tracker or neighbour named peers.
     Sighted(Vec<Sighting>),
+    /// Somebody asked here what there is, and said where it can be reached itself.
+    Visited(Sighting),
+    /// A neighbour says what to ask it for next.
+    Suggested { peer: PeerKey, chunk: ChunkIndex },
     /// A neighbour answered.
     Met { peer: PeerKey },
     /// A neighbour holds more.
@@ -33,6 +37,15 @@ pub(crate) struct Sighting {
     pub(crate) peer: Option<PeerId>,
     /// What it held, as far as the one who named it knows.
     pub(crate) held: Option<ChunkSet>,
+}
+
+/// How a peer became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Somebody named it.
+    Named,
+    /// It asked here what there is.
+    Came,
 }
 
 /// What kind of peer bytes came from.

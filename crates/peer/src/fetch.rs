@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use protocol::api::HT_ELSEWHERE;
 use protocol::api::peer::chunk_path;
+use protocol::api::{HT_ELSEWHERE, HT_NEXT};
 use protocol::{ChunkIndex, VerifiedChunk};
 use store::{Buffer, StoreError};
 use swarm::{Failure, FetchId};
@@ -147,6 +147,7 @@ impl Fetcher {
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
         let sent = self.context.http.send(&self.neighbour.url, request, ANSWER).await;
         let response = sent.map_err(|error| transport(&error))?;
+        self.note_suggestion(response.headers());
         match response.status() {
             StatusCode::OK => Ok(response),
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(Failure::Missing),
@@ -155,6 +156,15 @@ impl Fetcher {
             }
             // Redirects, too, are not followed (threat A7).
             _ => Err(Failure::Transport),
+        }
+    }
+
+    /// What the neighbour suggests to ask for next is for the brain. A hint: better lost than waited for.
+    fn note_suggestion(&self, headers: &HeaderMap) {
+        let index = headers.get(HT_NEXT).and_then(|index| index.to_str().ok()?.parse().ok());
+        if let Some(index) = index {
+            let (peer, chunk) = (self.neighbour.key, ChunkIndex::new(index));
+            let _ = self.facts.try_send(Fact::Suggested { peer, chunk });
         }
     }
 

@@ -4,15 +4,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use protocol::api::peer::Gains;
-use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
+use protocol::{ChunkIndex, ChunkSet, Time, Torrent, VerifiedChunk};
 use store::{Complete, Partial, StoreError};
-use tokio::sync::{Notify, watch};
+use swarm::FirstCopies;
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::acquaintances::Acquaintances;
+use crate::fact::{Fact, Sighting};
 
 /// Shared by the server, the driver and the announcers of one torrent.
 pub(crate) struct Holding {
@@ -27,13 +29,17 @@ pub(crate) struct Holding {
     json: OnceLock<Bytes>,
     /// Who else shares this torrent, as far as this process knows.
     pub(crate) acquaintances: Acquaintances,
+    /// Whoever downloads this torrent here hears of those who come by themselves.
+    visitors: OnceLock<mpsc::Sender<Fact>>,
+    /// What this process alone can bring into the swarm, as long as it is the seed.
+    firsts: Mutex<FirstCopies>,
     /// Payload bytes sent of this torrent.
     pub(crate) uploaded: AtomicU64,
     /// Payload bytes received of this torrent.
     pub(crate) downloaded: AtomicU64,
     /// What the disk says next instead of the truth.
     #[cfg(test)]
-    pub(crate) mishaps: std::sync::Mutex<std::collections::VecDeque<StoreError>>,
+    pub(crate) mishaps: Mutex<std::collections::VecDeque<StoreError>>,
     /// Chunks somebody reads here before they came: the driver asks for them first.
     wishes: watch::Sender<Option<(ChunkIndex, ChunkIndex)>>,
 }
@@ -65,7 +71,8 @@ impl Holding {
     /// `base`: the sequence number that gains are counted from, a random one.
     pub(crate) fn complete(torrent: Arc<Torrent>, complete: Complete, base: u64) -> Self {
         let all = ChunkSet::full(torrent.chunk_count());
-        Self::new(torrent, all.clone(), Stored::Complete(Arc::new(complete)), all, base)
+        let firsts = FirstCopies::of_seed(torrent.chunk_count(), base);
+        Self::new(torrent, all.clone(), Stored::Complete(Arc::new(complete)), all, base, firsts)
     }
 
     /// `files`: only these are wanted; `None` is all of them.
@@ -76,10 +83,17 @@ impl Holding {
         base: u64,
     ) -> Self {
         let (wanted, held) = (chunks_of(&torrent, files), partial.have());
-        Self::new(torrent, wanted, Stored::Partial(Arc::new(partial)), held, base)
+        Self::new(torrent, wanted, Stored::Partial(Arc::new(partial)), held, base, FirstCopies::none())
     }
 
-    fn new(torrent: Arc<Torrent>, wanted: ChunkSet, content: Stored, held: ChunkSet, base: u64) -> Self {
+    fn new(
+        torrent: Arc<Torrent>,
+        wanted: ChunkSet,
+        content: Stored,
+        held: ChunkSet,
+        base: u64,
+        firsts: FirstCopies,
+    ) -> Self {
         let bytes = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
         Holding {
             torrent,
@@ -89,10 +103,12 @@ impl Holding {
             news: Notify::new(),
             json: OnceLock::new(),
             acquaintances: Acquaintances::default(),
+            visitors: OnceLock::new(),
+            firsts: Mutex::new(firsts),
             uploaded: AtomicU64::new(0),
             downloaded: AtomicU64::new(0),
             #[cfg(test)]
-            mishaps: std::sync::Mutex::default(),
+            mishaps: Mutex::default(),
             wishes: watch::Sender::new(None),
         }
     }
@@ -298,6 +314,28 @@ impl Holding {
         }
     }
 
+    /// A download of this torrent begins: it is told who comes.
+    pub(crate) fn tell_of_visitors(&self, facts: mpsc::Sender<Fact>) {
+        let _ = self.visitors.set(facts);
+    }
+
+    /// Somebody asked here that was not known. A download that is over, or has too much to hear, does without.
+    pub(crate) fn visited(&self, sighting: Sighting) {
+        if let Some(facts) = self.visitors.get() {
+            let _ = facts.try_send(Fact::Visited(sighting));
+        }
+    }
+
+    /// A chunk is sent to somebody.
+    pub(crate) fn sends(&self, chunk: ChunkIndex) {
+        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).sent(chunk);
+    }
+
+    /// What to suggest to somebody that asks for chunks.
+    pub(crate) fn suggestion(&self, now: Time) -> Option<ChunkIndex> {
+        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).suggest(now)
+    }
+
     fn content(&self) -> Stored {
         self.content.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -315,6 +353,11 @@ impl Holding {
     /// Returns when `chunk` is held. Whoever may lose interest before that drops the future.
     pub(crate) async fn wait_for(&self, chunk: ChunkIndex) {
         self.wait_until(|| self.holds(chunk)).await;
+    }
+
+    /// Whether so many chunks came after sequence number `since`.
+    pub(crate) fn has_gained(&self, since: u64, chunks: u64) -> bool {
+        self.gains.read().unwrap_or_else(PoisonError::into_inner).seq() >= since.saturating_add(chunks)
     }
 
     /// Returns when something came after sequence number `since`.

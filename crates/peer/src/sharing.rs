@@ -193,6 +193,7 @@ impl Run {
             let known = peers.into_iter().map(|url| Sighting { url, peer: None, held: None }).collect();
             // The inbox is empty and has room: this does not wait.
             let _ = tell.send(Fact::Sighted(known)).await;
+            holding.tell_of_visitors(tell.clone());
             let driver = Driver::new(Setup {
                 context,
                 holding,

@@ -27,7 +27,7 @@ use self::durability::{Durability, Finish, News, Taken};
 use self::flights::Flights;
 use self::roster::Roster;
 use crate::context::Context;
-use crate::fact::{Fact, Source};
+use crate::fact::{Fact, Origin, Sighting, Source};
 use crate::holding::Holding;
 use crate::hurry::Hurry;
 use crate::progress::{Meter, Progress, Sources};
@@ -191,11 +191,11 @@ impl Driver {
         match fact {
             Fact::Sighted(sightings) => {
                 for sighting in sightings {
-                    for event in self.roster.sighted(sighting) {
-                        self.tell_brain(event, actions);
-                    }
+                    self.sighted(sighting, Origin::Named, actions);
                 }
             }
+            Fact::Visited(sighting) => self.sighted(sighting, Origin::Came, actions),
+            Fact::Suggested { peer, chunk } => self.tell_brain(Event::Suggested { peer, chunk }, actions),
             Fact::Met { peer } => {
                 for event in self.roster.met(peer) {
                     self.tell_brain(event, actions);
@@ -336,6 +336,12 @@ impl Driver {
         }
     }
 
+    fn sighted(&mut self, sighting: Sighting, origin: Origin, actions: &mut Vec<Action>) {
+        for event in self.roster.sighted(sighting, origin) {
+            self.tell_brain(event, actions);
+        }
+    }
+
     /// Chunks are missing again that the brain takes for stored, and it keeps no note of who holds those: another
     /// brain goes on from what is here.
     fn start_over(&mut self, actions: &mut Vec<Action>) {
@@ -354,10 +360,8 @@ impl Driver {
         // A task that is being aborted may still tell of its fetch: no new one has that number.
         self.brain = brain.counting_on_from(&self.brain);
         self.roster.start_over();
-        for event in
-            sightings.into_iter().flat_map(|sighting| self.roster.sighted(sighting)).collect::<Vec<_>>()
-        {
-            self.tell_brain(event, actions);
+        for sighting in sightings {
+            self.sighted(sighting, Origin::Named, actions);
         }
         if self.durability.trouble().is_some() {
             self.tell_brain(Event::DiskFails, actions);

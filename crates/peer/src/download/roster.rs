@@ -11,13 +11,17 @@ use tokio::task::AbortHandle;
 
 use super::Keys;
 use crate::context::Context;
-use crate::fact::{Fact, Sighting};
+use crate::fact::{Fact, Origin, Sighting};
 use crate::holding::Holding;
 use crate::neighbour::{Follower, Neighbour, Speaks};
 use crate::peer_exchange;
 
 /// Most neighbours of one download: each costs a connection that waits for news.
 pub(crate) const MOST: usize = 60;
+/// Of these, most that were named by others. The rest is for those who come by themselves: without that, a swarm that starts
+/// at once is a graph in which those whom the tracker named first are followed by all, and the last by nobody (decision
+/// 9).
+const MOST_NAMED: usize = 50;
 /// Most neighbours at one host that is not this machine: many peers may share an address, but a list that names one
 /// victim under a thousand ports must not make us its flood (threat A6).
 const MOST_PER_HOST: usize = 8;
@@ -85,7 +89,7 @@ impl Roster {
     }
 
     /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
-    pub(super) fn sighted(&mut self, sighting: Sighting) -> Vec<Event> {
+    pub(super) fn sighted(&mut self, sighting: Sighting, origin: Origin) -> Vec<Event> {
         let Sighting { url, peer, held } = sighting;
         let identity = &self.context.identity;
         if peer == Some(identity.peer) || url == identity.url || self.banned.contains(&url) {
@@ -95,6 +99,7 @@ impl Roster {
         let key = match self.by_url.get(&url) {
             Some(key) => *key,
             None if self.is_left_alone(&url) || self.is_crowded(&url) => return Vec::new(),
+            None if origin == Origin::Named && self.members.len() >= MOST_NAMED => return Vec::new(),
             None => {
                 if self.members.len() >= MOST {
                     let Some(useless) = self.useless() else { return Vec::new() };

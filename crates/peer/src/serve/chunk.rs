@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
-use protocol::api::HT_QUEUE;
+use protocol::api::{HT_NEXT, HT_QUEUE};
 use protocol::{ChunkIndex, Hash};
 use store::StoreError;
 use swarm::Content;
@@ -57,23 +57,35 @@ pub(super) async fn get(
         let spread = peer_id(&headers).map(|_| content_of(&hash));
         let slot = match context.gate.enter_for(requester(&headers, from), spread, bytes).await {
             Ok(slot) => slot,
-            Err(refused) => return answer::refused(refused),
+            Err(refused) => return suggesting(answer::refused(refused), &context, &holding),
         };
+        holding.sends(chunk);
         match read(&context, &holding, chunk).await {
             Ok(bytes) => {
                 #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
                 let part = bytes.slice(first as usize..=last as usize);
-                Outgoing { context: context.clone(), holding }.whole(part, slot)
+                Outgoing { context: context.clone(), holding: holding.clone() }.whole(part, slot)
             }
             Err(_) => return answer::unreadable(),
         }
     };
     let mut response = head(status, &etag, body);
+    if method != Method::HEAD && peer_id(&headers).is_some() {
+        response = suggesting(response, &context, &holding);
+    }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(last - first + 1));
     headers.insert(HT_QUEUE, HeaderValue::from(context.gate.queue_len()));
     if status == StatusCode::PARTIAL_CONTENT {
         insert_content_range(headers, &format!("bytes {first}-{last}/{length}"));
+    }
+    response
+}
+
+/// The same answer with what its receiver, a peer of ours, should ask for next.
+fn suggesting(mut response: Response<Body>, context: &Context, holding: &Holding) -> Response<Body> {
+    if let Some(chunk) = holding.suggestion(context.clock.now()) {
+        response.headers_mut().insert(HT_NEXT, HeaderValue::from(chunk.get()));
     }
     response
 }

@@ -134,6 +134,9 @@ async fn send(
             Some(slot) => slot,
             None => again(&context.gate, requester, bytes_of(&group)).await,
         };
+        for found in &group {
+            found.holding.sends(found.chunk);
+        }
         let read = context.net.blocking(move || form.encode(&group, at == 0, at == last));
         let Some(bytes) = read.await.flatten() else {
             pipe.cut().await;

@@ -9,6 +9,7 @@ use protocol::{BaseUrl, PeerId};
 use swarm::Requester;
 
 use crate::context::Context;
+use crate::fact::Sighting;
 use crate::holding::Holding;
 
 /// The requester behind a request: its peer id together with its address (so that nobody can use up the share of
@@ -34,10 +35,13 @@ pub(super) fn own_url(headers: &HeaderMap, from: SocketAddr) -> Option<BaseUrl> 
     (host == from || (host.is_loopback() && from.is_loopback())).then_some(url)
 }
 
-/// Whoever asks is alive, and may be told to others of its swarm.
+/// Whoever asks is alive, and may be told to others of its swarm; a download here takes it for a neighbour, too.
 pub(super) fn note_asker(context: &Context, holding: &Holding, headers: &HeaderMap, from: SocketAddr) {
     if let Some(url) = own_url(headers, from) {
-        holding.acquaintances.saw(url, peer_id(headers), context.clock.now());
+        let peer = peer_id(headers);
+        if holding.acquaintances.saw(url.clone(), peer, context.clock.now()) && peer.is_some() {
+            holding.visited(Sighting { url, peer, held: None });
+        }
     }
 }
 

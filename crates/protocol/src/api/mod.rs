@@ -15,6 +15,9 @@ pub const HT_QUEUE: &str = "ht-queue";
 /// Response header of a 429: only this chunk is refused, because it was just sent to somebody else; in so many
 /// milliseconds it may be asked for here again.
 pub const HT_ELSEWHERE: &str = "ht-elsewhere";
+/// Response header of a seed's answer to a request for a chunk, also of a 429: the index of a chunk of the same torrent that
+/// it never sent to anybody, and suggests to ask for next.
+pub const HT_NEXT: &str = "ht-next";
 /// Response header of a bitmap: the sequence number of its last gain.
 pub const HT_HAVE_SEQ: &str = "ht-have-seq";
 /// Request header between peers: the asker's own base URL, so that it can be told to others.

@@ -145,7 +145,7 @@ impl World<'_> {
         let members = self.nodes[id.slot()].roster.members();
         let far: Duration = members.iter().map(|member| self.delay(id, member.node)).sum();
         let mean = far / u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
-        let round = self.gain_interval(id).max(mean * 2);
+        let round = self.gain_interval(id) + mean * 2;
         self.plan(round, Happening::Round(id));
     }
 

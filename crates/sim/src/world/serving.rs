@@ -232,20 +232,20 @@ impl World<'_> {
         now: Time,
         (from, to): (NodeId, NodeId),
         (slice, wire): (u32, u64),
-        sending: Duration,
+        leaving: Duration,
     ) -> (Time, Time) {
         let (one_way, loss) = (self.delay(from, to), self.loss(from, to).of_slice(wire));
         let acknowledged = wire * ACKNOWLEDGED_PPM / 1_000_000;
         let has_headers = self.rollout.network.headers_ppm > 0;
         let other = self.node(to);
         other.received += u64::from(slice);
-        let receiving = time_for(wire, other.link.down);
-        let mut through = other.downlink.receive(now, receiving, sending);
+        let arriving = time_for(wire, other.link.down);
+        let mut through = other.downlink.receive(now, arriving, leaving);
         if has_headers && other.uplink.armed.is_some() {
             other.uplink.debt += acknowledged;
         }
         let sites = (self.site(from), self.site(to));
-        if let Some(crossed) = self.sites.pass(now, sites, (slice, wire), sending) {
+        if let Some(crossed) = self.sites.pass(now, sites, (slice, wire), leaving) {
             through = through.max(crossed);
         }
         let lost = loss > 0 && self.rng.random_range(0..1_000_000) < loss;
