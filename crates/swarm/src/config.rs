@@ -50,7 +50,7 @@ pub struct Config {
     /// The same in bytes (yet always [`Config::IN_FLIGHT_LEAST`] chunks): bounds the memory of the shell, and makes a
     /// slow disk slow the network down.
     pub in_flight_bytes: u64,
-    /// Past that, up to so many bytes while each neighbour has one fetch only. In a large swarm a request stands in a queue most
+    /// Past that, as many fetches as there are neighbours, up to so many bytes. In a large swarm a request stands in a queue most
     /// of the time, which costs this peer nothing; but a neighbour that is asked for nothing sends nothing, and with sixty
     /// of them and a limit of ten, five in six were idle.
     pub in_flight_bytes_most: u64,

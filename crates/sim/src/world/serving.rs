@@ -235,21 +235,21 @@ impl World<'_> {
         leaving: Duration,
     ) -> (Time, Time) {
         let (one_way, loss) = (self.delay(from, to), self.loss(from, to).of_slice(wire));
-        let acknowledged = wire * ACKNOWLEDGED_PPM / 1_000_000;
+        let acks = wire * ACKNOWLEDGED_PPM / 1_000_000;
         let has_headers = self.rollout.network.headers_ppm > 0;
         let other = self.node(to);
         other.received += u64::from(slice);
         let arriving = time_for(wire, other.link.down);
         let mut through = other.downlink.receive(now, arriving, leaving);
         if has_headers && other.uplink.armed.is_some() {
-            other.uplink.debt += acknowledged;
+            other.uplink.debt += acks;
         }
         let sites = (self.site(from), self.site(to));
         if let Some(crossed) = self.sites.pass(now, sites, (slice, wire), leaving) {
             through = through.max(crossed);
         }
-        let lost = loss > 0 && self.rng.random_range(0..1_000_000) < loss;
-        (through, through + one_way + if lost { one_way * 2 } else { Duration::ZERO })
+        let is_late = loss > 0 && self.rng.random_range(0..1_000_000) < loss;
+        (through, through + one_way + if is_late { one_way * 2 } else { Duration::ZERO })
     }
 
     fn loss(&self, one: NodeId, other: NodeId) -> Loss {

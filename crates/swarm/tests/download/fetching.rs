@@ -84,7 +84,13 @@ fn many_tiny_chunks_and_few_large_ones_fly_at_a_time() {
 
 #[test]
 fn all_neighbours_together_stay_below_the_limit_in_bytes() {
-    let config = Config { chunk_bytes: 1024 * KIB, in_flight_bytes: 8 * MIB, ..Config::default() };
+    let limit = 8 * MIB;
+    let config = Config {
+        chunk_bytes: 1024 * KIB,
+        in_flight_bytes: limit,
+        in_flight_bytes_most: limit,
+        ..Config::default()
+    };
     let mut world = World::with(config, 1000);
     for peer in 0..20 {
         world.seed(peer, Manner::Serves(MIB));
@@ -92,6 +98,39 @@ fn all_neighbours_together_stay_below_the_limit_in_bytes() {
     assert_eq!(world.brain.in_flight(), 8);
     let took = world.run_to_the_end(seconds(300));
     assert!(took < seconds(140), "8 of 20 links of 1 MiB/s kept busy: {took:?}");
+}
+
+#[test]
+fn past_that_limit_many_neighbours_are_asked_for_a_chunk_each_up_to_another_one() {
+    let (limit, most) = (8 * MIB, 16 * MIB);
+    let config = Config {
+        chunk_bytes: 1024 * KIB,
+        in_flight_bytes: limit,
+        in_flight_bytes_most: most,
+        ..Config::default()
+    };
+    let mut world = World::with(config, 1000);
+    let mut in_flight = Vec::new();
+    for peer in 0..20 {
+        world.seed(peer, Manner::Serves(MIB));
+        in_flight.push(world.brain.in_flight());
+    }
+    assert_eq!((in_flight[3], in_flight[11], in_flight[19]), (8, 12, 16), "{in_flight:?}");
+}
+
+#[test]
+fn what_a_neighbour_suggests_is_asked_for_next_while_it_is_missing() {
+    let config = Config { chunk_bytes: 1024 * KIB, neighbours_wanted: 0, ..Config::default() };
+    let mut world = World::with(config, 1000);
+    world.seed(1, Manner::Serves(MIB));
+    let (first, suggested) = (world.open_of(1), [900, 901, 5000]);
+    let stored = first[0];
+    for chunk in suggested.into_iter().map(ChunkIndex::new) {
+        world.tell(Event::Suggested { peer: PeerKey::new(1), chunk });
+    }
+    world.run_until(seconds(60), |world| world.stored.len() == 4);
+    let asked = world.asked_of(1);
+    assert_eq!(asked[first.len()..first.len() + 2], [900, 901], "after {stored:?}, of {asked:?}");
 }
 
 #[test]

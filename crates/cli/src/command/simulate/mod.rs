@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use scenario::rollout::{
-    BadScenario, DEFAULT, Figures, MOST_PEERS, NamedRollout, Overrides, Rollout, RolloutPage, Wrong,
+    BadScenario, DEFAULT, Figures, MOST_PEERS, NamedRollout, Overrides, RolloutPage, Wrong,
 };
 use scenario::units::{BadSpan, Rate, Size, Span};
 
@@ -68,9 +68,6 @@ impl Simulate {
         output.remark(&format!("simulating {}", table::what(&named)));
         if u64::from(rollout.peers()) * u64::from(rollout.chunks()) >= MUCH {
             output.remark("so many peers and chunks take minutes");
-        }
-        if let Some(ignored) = ignored(rollout) {
-            output.remark(ignored);
         }
         let began = Instant::now();
         let outcome = sim::run(rollout, &sim::Settings::shipped(rollout.chunk_bytes));
@@ -139,19 +136,6 @@ impl Simulate {
         words.extend(self.rtt.map(|rtt| format!("--rtt {}", Span(rtt))));
         words.extend(self.seed.map(|seed| format!("--seed {seed}")));
         words.join(" ")
-    }
-}
-
-/// What `sim` does not look at yet: an answer that leaves something out says so.
-fn ignored(rollout: &Rollout) -> Option<&'static str> {
-    let loses = rollout.groups.iter().any(|group| group.link.loss_ppm > 0);
-    match (rollout.sites.is_empty(), loses) {
-        (true, false) => None,
-        (false, false) => {
-            Some("attention: the lines of sites are not simulated yet, as if they were wide open")
-        }
-        (true, true) => Some("attention: loss is not simulated yet, as if there were none"),
-        (false, true) => Some("attention: neither the lines of sites nor loss are simulated yet"),
     }
 }
 
