@@ -57,7 +57,7 @@ pub(super) async fn get(
         let spread = peer_id(&headers).map(|_| content_of(&hash));
         let slot = match context.gate.enter_for(requester(&headers, from), spread, bytes).await {
             Ok(slot) => slot,
-            Err(refused) => return suggesting(answer::refused(refused), &context, &holding),
+            Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
         };
         holding.sends(chunk);
         match read(&context, &holding, chunk).await {
@@ -70,8 +70,8 @@ pub(super) async fn get(
         }
     };
     let mut response = head(status, &etag, body);
-    if method != Method::HEAD && peer_id(&headers).is_some() {
-        response = suggesting(response, &context, &holding);
+    if method != Method::HEAD {
+        response = suggesting(response, &headers, &context, &holding);
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(last - first + 1));
@@ -82,9 +82,17 @@ pub(super) async fn get(
     response
 }
 
-/// The same answer with what its receiver, a peer of ours, should ask for next.
-fn suggesting(mut response: Response<Body>, context: &Context, holding: &Holding) -> Response<Body> {
-    if let Some(chunk) = holding.suggestion(context.clock.now()) {
+/// The same answer; a peer of ours is told what to ask for next. Nobody else is: a suggestion stands for some seconds, and
+/// would be lost on curl.
+fn suggesting(
+    mut response: Response<Body>,
+    request: &HeaderMap,
+    context: &Context,
+    holding: &Holding,
+) -> Response<Body> {
+    if peer_id(request).is_some()
+        && let Some(chunk) = holding.suggestion(context.clock.now())
+    {
         response.headers_mut().insert(HT_NEXT, HeaderValue::from(chunk.get()));
     }
     response

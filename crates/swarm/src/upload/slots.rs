@@ -2,7 +2,7 @@
 //!
 //! Few, because a chunk that is sent alone is whole, and can be passed on, sooner than one that shares the uplink. But a
 //! body over a long way is not limited by the uplink: a new connection needs some round trips before it is fast. So the
-//! number climbs: now and then half as many more are tried, and kept if markedly more bytes go out; and fewer are tried,
+//! number climbs: at first it is doubled, later now and then half as many more are tried, and kept if markedly more bytes go out; and fewer are tried,
 //! and kept if nearly as many do. While requests are lacking nothing can be learned, and the number stays.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use protocol::Time;
 
 use crate::UploadConfig;
 
-/// A rate is measured over a stretch of at least this length, and of two bodies a slot.
+/// A rate is measured over a stretch of at least this length, and of a body a slot.
 const STRETCH: Duration = Duration::from_millis(200);
 /// Stretches between two trials.
 const SETTLED: u32 = 4;
