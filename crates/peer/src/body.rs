@@ -115,7 +115,7 @@ impl Pipe {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use swarm::{Requester, UploadConfig};
+    use swarm::{Demand, Requester, UploadConfig};
 
     use super::*;
     use crate::clock::Clock;
@@ -123,16 +123,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_slot_is_held_until_the_last_of_its_bytes_is_dropped() {
-        let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+        let config =
+            UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
         let gate = Gate::new(Clock::start(), config);
-        let slot = gate.enter(Requester::new(1), 9).await.unwrap();
+        let slot = gate.enter(Requester::new(1), Demand::Here, 9).await.unwrap();
         let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot);
         let (first, last) = (bytes.split_to(4), bytes.split_to(5));
         assert_eq!((&first[..], &last[..]), (&b"1234"[..], &b"56789"[..]));
         // What is left of a body when its last slice is taken holds nothing.
         drop((first, bytes));
-        assert!(gate.enter(Requester::new(2), 9).now_or_never().is_none(), "the last slice is on its way");
+        assert!(
+            gate.enter(Requester::new(2), Demand::Here, 9).now_or_never().is_none(),
+            "the last slice is on its way"
+        );
         drop(last);
-        assert!(gate.enter(Requester::new(2), 9).now_or_never().is_some_and(|entered| entered.is_ok()));
+        assert!(
+            gate.enter(Requester::new(2), Demand::Here, 9)
+                .now_or_never()
+                .is_some_and(|entered| entered.is_ok())
+        );
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::api::peer::chunk_path;
-use protocol::api::{HT_ELSEWHERE, HT_NEXT};
+use protocol::api::{HT_ELSEWHERE, HT_NEXT, HT_RETRY};
 use protocol::{ChunkIndex, VerifiedChunk};
 use store::{Buffer, StoreError};
 use swarm::{Failure, FetchId};
@@ -288,15 +288,19 @@ fn was_cached(headers: &HeaderMap) -> bool {
 
 /// Refused altogether, or for this chunk only.
 fn turned_away(headers: &HeaderMap) -> Failure {
-    let millis = headers.get(HT_ELSEWHERE).and_then(|millis| millis.to_str().ok()?.parse().ok());
-    match millis {
+    match number(headers, HT_ELSEWHERE) {
         Some(millis) => Failure::Elsewhere { retry_after: Duration::from_millis(millis) },
         None => Failure::Busy { retry_after: retry_after(headers) },
     }
 }
 
-/// `Retry-After` in seconds.
+/// `HT-Retry` in milliseconds, otherwise `Retry-After` in seconds.
 fn retry_after(headers: &HeaderMap) -> Duration {
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    seconds.map_or(BUSY, Duration::from_secs)
+    let millis = number(headers, HT_RETRY).map(Duration::from_millis);
+    let seconds = || number(headers, header::RETRY_AFTER.as_str()).map(Duration::from_secs);
+    millis.or_else(seconds).unwrap_or(BUSY)
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }

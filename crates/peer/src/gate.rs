@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use swarm::{Answer, Content, Requester, Ticket, Upload, UploadConfig};
+use swarm::{Answer, Demand, Requester, Ticket, Upload, UploadConfig};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -36,20 +36,15 @@ impl Gate {
     }
 
     /// Waits for a slot to send `bytes` bytes. Dropping the future leaves the queue.
-    pub(crate) async fn enter(self: &Arc<Self>, requester: Requester, bytes: u32) -> Result<Slot, Refused> {
-        self.enter_for(requester, None, bytes).await
-    }
-
-    /// Likewise for a content that the requester could get from others as well.
-    pub(crate) async fn enter_for(
+    pub(crate) async fn enter(
         self: &Arc<Self>,
         requester: Requester,
-        content: Option<Content>,
+        demand: Demand,
         bytes: u32,
     ) -> Result<Slot, Refused> {
         let (slot, turn) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            match state.upload.ask_for(self.clock.now(), requester, content, bytes) {
+            match state.upload.ask(self.clock.now(), requester, demand, bytes) {
                 Answer::Grant(ticket) => return Ok(Slot { gate: self.clone(), ticket }),
                 Answer::Refuse { retry_after } => return Err(Refused { retry_after, elsewhere: false }),
                 Answer::Elsewhere { retry_after } => return Err(Refused { retry_after, elsewhere: true }),
@@ -101,17 +96,18 @@ mod tests {
     use super::*;
 
     fn gate(slots: usize) -> Arc<Gate> {
-        let config = UploadConfig { slots, slots_per_requester: slots, ..UploadConfig::default() };
+        let config =
+            UploadConfig { slots, slots_first: slots, slots_per_requester: slots, ..UploadConfig::default() };
         Gate::new(Clock::start(), config)
     }
 
     #[tokio::test]
     async fn a_slot_given_back_lets_the_next_one_in() {
         let gate = gate(1);
-        let first = gate.enter(Requester::new(1), 1).await.unwrap();
+        let first = gate.enter(Requester::new(1), Demand::Here, 1).await.unwrap();
         let waiting = tokio::spawn({
             let gate = gate.clone();
-            async move { gate.enter(Requester::new(2), 1).await.map(drop) }
+            async move { gate.enter(Requester::new(2), Demand::Here, 1).await.map(drop) }
         });
         while gate.queue_len() == 0 {
             tokio::task::yield_now().await;
@@ -124,11 +120,11 @@ mod tests {
     #[tokio::test]
     async fn whoever_stops_waiting_leaves_no_trace() {
         let gate = gate(1);
-        let first = gate.enter(Requester::new(1), 1).await.unwrap();
-        let patience = tokio::time::timeout(Duration::ZERO, gate.enter(Requester::new(2), 1));
+        let first = gate.enter(Requester::new(1), Demand::Here, 1).await.unwrap();
+        let patience = tokio::time::timeout(Duration::ZERO, gate.enter(Requester::new(2), Demand::Here, 1));
         assert!(patience.await.is_err());
         assert_eq!(gate.queue_len(), 0);
         drop(first);
-        assert!(gate.enter(Requester::new(3), 1).await.is_ok());
+        assert!(gate.enter(Requester::new(3), Demand::Here, 1).await.is_ok());
     }
 }

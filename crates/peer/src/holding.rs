@@ -326,7 +326,12 @@ impl Holding {
         }
     }
 
-    /// A chunk is sent to somebody.
+    /// `chunk` was never sent from here, and is nowhere else.
+    pub(crate) fn is_first(&self, chunk: ChunkIndex) -> bool {
+        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).is_first(chunk)
+    }
+
+    /// `chunk` is sent to somebody.
     pub(crate) fn sends(&self, chunk: ChunkIndex) {
         self.firsts.lock().unwrap_or_else(PoisonError::into_inner).sent(chunk);
     }

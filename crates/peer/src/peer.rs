@@ -247,7 +247,12 @@ fn upload_config(limit_up: Option<u64>) -> UploadConfig {
     let usual = UploadConfig::default();
     let Some(limit) = limit_up else { return usual };
     let slots = usize::try_from(limit / BODY_RATE).unwrap_or(usual.slots).clamp(2, usual.slots);
-    UploadConfig { slots, slots_per_requester: slots.min(usual.slots_per_requester), ..usual }
+    UploadConfig {
+        slots,
+        slots_first: slots,
+        slots_per_requester: slots.min(usual.slots_per_requester),
+        ..usual
+    }
 }
 
 fn identity(config: &Config, listening: SocketAddr, chance: &Chance) -> Identity {

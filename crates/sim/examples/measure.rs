@@ -112,6 +112,10 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
                 upload.slots_per_requester = upload.slots_per_requester.min(upload.slots);
             }
         }
+        "firstslots" => {
+            brains.upload.slots_first = value as usize;
+            brains.seed_upload.slots_first = value as usize;
+        }
         "mostslots" => {
             brains.upload.slots_most = value as usize;
             brains.seed_upload.slots_most = value as usize;
@@ -125,6 +129,15 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
             brains.upload.queue = value as usize;
             brains.seed_upload.queue = value as usize;
         }
+        "anywhere" => {
+            brains.upload.queue_anywhere = value as usize;
+            brains.seed_upload.queue_anywhere = value as usize;
+        }
+        "retry" => {
+            brains.upload.retry_least = millis;
+            brains.seed_upload.retry_least = millis;
+        }
+        "flymost" => brains.download.in_flight_bytes_most = value << 20,
         "depth" => brains.download.depth_least = small,
         "inflight" => brains.download.in_flight_bytes = value << 10,
         "window" => brains.download.window_first = value << 10,

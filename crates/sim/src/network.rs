@@ -1,6 +1,7 @@
 //! Links, shared slice by slice.
 //!
-//! An uplink sends one slice of one body at a time, the bodies in turn; a slice takes its place in the downlink's queue
+//! An uplink sends one slice of one body at a time, any of those that may send: connections share a link evenly on
+//! average only, and bodies that begin together do not end together (decision 10 has what real ones do). A slice takes its place in the downlink's queue
 //! in the order of sending. A body sends its next slice when the last one is within [`crate::Network::queue`] of being
 //! through the downlink (what congestion control and a router's buffer do), and no faster than a window a round trip
 //! (which doubles from small, as slow start does). So both ends are kept busy by whoever can use them, bodies share a
@@ -10,7 +11,6 @@
 //! Small messages take their room, and wait behind bodies as long as [`scenario::rollout::Network::uplink_queue`] says.
 //! Loss caps a connection's window and delays a slice by a round trip; what is sent again is part of the headers.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use protocol::Time;
@@ -60,7 +60,7 @@ impl Flow {
 /// The sending side of a link.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uplink {
-    pub(crate) flows: VecDeque<Flow>,
+    pub(crate) flows: Vec<Flow>,
     /// When the slice being sent is out.
     pub(crate) busy_until: Time,
     /// When its next event is due.
@@ -83,15 +83,13 @@ pub(crate) enum Next {
 }
 
 impl Uplink {
-    /// The next body in turn that may send; it is taken out.
-    pub(crate) fn next(&mut self, now: Time) -> Next {
+    /// The first body that may send, from place `from` on; it is taken out.
+    pub(crate) fn next(&mut self, now: Time, from: usize) -> Next {
         let mut first: Option<Time> = None;
-        for at in 0..self.flows.len() {
+        for at in (from..self.flows.len()).chain(0..from) {
             let due = self.flows[at].next_at;
-            if due <= now
-                && let Some(flow) = self.flows.remove(at)
-            {
-                return Next::Send(flow);
+            if due <= now {
+                return Next::Send(self.flows.swap_remove(at));
             }
             first = Some(first.map_or(due, |first| first.min(due)));
         }
@@ -101,7 +99,7 @@ impl Uplink {
     /// Forgets a body that nobody waits for; the slot it still has.
     pub(crate) fn drop_flow(&mut self, request: RequestId) -> Option<Ticket> {
         let at = self.flows.iter().position(|flow| flow.request == request)?;
-        self.flows.remove(at)?.slot
+        self.flows.swap_remove(at).slot
     }
 
     /// Takes the slot of a body whose rest is buffered.

@@ -150,7 +150,7 @@ impl Default for Config {
             backoff_first: Duration::from_secs(1),
             backoff_last: Duration::from_secs(30),
             avoided_most: 16,
-            busy_least: Duration::from_millis(100),
+            busy_least: Duration::from_millis(50),
             busy_most: Duration::from_secs(30),
             suggestions_most: 8,
             wishes_most: 8,
@@ -161,9 +161,10 @@ impl Default for Config {
 /// The limits of an [`Upload`](crate::Upload).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadConfig {
-    /// Bodies sent at a time, at least. Few, so that a chunk is finished, and can be passed on, before the next is begun; twelve
-    /// are as good as eight in small swarms, and better where new connections are slow at first (decision 9).
+    /// Bodies sent at a time, at least. Few, so that a chunk is finished, and can be passed on, before the next is begun.
     pub slots: usize,
+    /// At first, while connections are cold and nothing is measured.
+    pub slots_first: usize,
     /// Where more are needed to fill the uplink, at most so many …
     pub slots_most: usize,
     /// … and at most so many bytes of bodies: they are in memory.
@@ -173,6 +174,11 @@ pub struct UploadConfig {
     /// Requests held waiting. A held request is cheaper than a bounced one, but must be served before its asker loses
     /// patience.
     pub queue: usize,
+    /// Of these, requests for what others could send as well. Few: sixty askers cannot see each other, and where queues may be
+    /// long, one uplink has forty waiting while another is idle. Who finds no room asks that one (decision 10).
+    pub queue_anywhere: usize,
+    /// Or as many as the uplink sends in this time: many, where they are small or the uplink is fast.
+    pub queue_time: Duration,
     /// Requests of one requester held waiting; as many as a [`Download`](crate::Download) keeps in flight for small
     /// chunks. Fewer once the queue fills up: never more than places are left.
     pub queue_per_requester: usize,
@@ -202,11 +208,14 @@ pub struct UploadConfig {
 impl Default for UploadConfig {
     fn default() -> Self {
         UploadConfig {
-            slots: 12,
+            slots: 8,
+            slots_first: 16,
             slots_most: 64,
             slots_bytes: 32 << 20,
             slots_per_requester: 6,
             queue: 256,
+            queue_anywhere: 6,
+            queue_time: Duration::from_millis(50),
             queue_per_requester: 64,
             queue_bytes: 32 << 20,
             half_life: Duration::from_secs(10),
@@ -216,7 +225,7 @@ impl Default for UploadConfig {
             contents: 16_384,
             fresh_enough: 4,
             elsewhere: Duration::from_secs(1),
-            retry_least: Duration::from_millis(250),
+            retry_least: Duration::from_millis(50),
             retry_most: Duration::from_secs(10),
         }
     }

@@ -39,4 +39,4 @@ pub use download::{Download, Waiting};
 pub use event::{Event, Failure, Gained};
 pub use peer_key::{FetchId, PeerKey};
 pub use rate::TokenBucket;
-pub use upload::{Answer, Content, FirstCopies, Requester, Ticket, Upload};
+pub use upload::{Answer, Content, Demand, FirstCopies, Requester, Ticket, Upload};

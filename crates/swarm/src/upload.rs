@@ -12,6 +12,7 @@
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
 //! memory ends: what was not passed on is sent again.
 
+mod demand;
 mod first_copies;
 mod sent;
 mod slots;
@@ -25,8 +26,8 @@ use self::sent::Sent;
 use self::slots::Slots;
 use crate::UploadConfig;
 
+pub use self::demand::{Content, Demand};
 pub use self::first_copies::FirstCopies;
-pub use self::sent::Content;
 
 /// Whom requests are counted for, by a number that the shell chose: a peer id, or an address where none is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +107,7 @@ struct Active {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     requester: Requester,
-    content: Option<Content>,
+    demand: Demand,
     bytes: u32,
 }
 
@@ -147,36 +148,26 @@ impl Upload {
         }
     }
 
-    /// `requester` asks for a body of `bytes`, whatever is in it.
-    pub fn ask(&mut self, now: Time, requester: Requester, bytes: u32) -> Answer {
-        self.ask_for(now, requester, None, bytes)
-    }
-
-    /// `requester` asks for a body of `bytes` with this content.
-    pub fn ask_for(
-        &mut self,
-        now: Time,
-        requester: Requester,
-        content: Option<Content>,
-        bytes: u32,
-    ) -> Answer {
+    /// `requester` asks for a body of `bytes`.
+    pub fn ask(&mut self, now: Time, requester: Requester, demand: Demand, bytes: u32) -> Answer {
         self.advance(now);
         let account = self.requesters.get(&requester).copied().unwrap_or_default();
         let direct = self.active.len() < self.slots.limit() && self.may_have_slot(&account);
-        if !direct && !self.may_wait(&account, bytes) {
+        if !direct && !self.may_wait(&account, demand, bytes) {
+            self.slots.refused();
             return Answer::Refuse { retry_after: self.retry_after() };
         }
-        if !direct && self.is_stale(content) && self.fresh_waiting() >= self.config.fresh_enough {
+        if !direct && self.is_stale(demand) && self.fresh_waiting() >= self.config.fresh_enough {
             return Answer::Elsewhere { retry_after: self.config.elsewhere };
         }
         self.make_account(requester);
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         if direct {
-            self.grant(now, ticket, Waiting { requester, content, bytes });
+            self.grant(now, ticket, Waiting { requester, demand, bytes });
             return Answer::Grant(ticket);
         }
-        self.waiting.insert(ticket, Waiting { requester, content, bytes });
+        self.waiting.insert(ticket, Waiting { requester, demand, bytes });
         self.waiting_bytes += u64::from(bytes);
         if let Some(account) = self.requesters.get_mut(&requester) {
             account.waiting += 1;
@@ -229,7 +220,7 @@ impl Upload {
     fn turn_away(&mut self) {
         let waiting = |upload: &Self, stale: bool| -> Vec<Ticket> {
             let all = upload.waiting.iter();
-            all.filter(|(_, one)| upload.is_stale(one.content) == stale).map(|(&ticket, _)| ticket).collect()
+            all.filter(|(_, one)| upload.is_stale(one.demand) == stale).map(|(&ticket, _)| ticket).collect()
         };
         if waiting(self, false).len() < self.config.fresh_enough {
             return;
@@ -243,13 +234,13 @@ impl Upload {
     }
 
     /// Whether this was sent to somebody lately.
-    fn is_stale(&self, content: Option<Content>) -> bool {
-        content.is_some_and(|content| self.sent.times(content) > 0)
+    fn is_stale(&self, demand: Demand) -> bool {
+        demand.content().is_some_and(|content| self.sent.times(content) > 0)
     }
 
     /// Requests waiting for what was not sent lately.
     fn fresh_waiting(&self) -> usize {
-        self.waiting.values().filter(|waiting| !self.is_stale(waiting.content)).count()
+        self.waiting.values().filter(|waiting| !self.is_stale(waiting.demand)).count()
     }
 
     /// Requests held waiting: the load hint for answers.
@@ -266,12 +257,25 @@ impl Upload {
         account.active < self.config.slots_per_requester
     }
 
-    fn may_wait(&self, account: &Account, bytes: u32) -> bool {
+    fn may_wait(&self, account: &Account, demand: Demand, bytes: u32) -> bool {
         let free = self.config.queue.saturating_sub(self.waiting.len());
         let fits = self.waiting_bytes.saturating_add(bytes.into()) <= self.config.queue_bytes;
+        let better_elsewhere = matches!(demand, Demand::Anywhere(_)) && self.is_crowded();
         free > 0
+            && !better_elsewhere
             && account.waiting < self.config.queue_per_requester.min(free)
             && (fits || account.waiting == 0)
+    }
+
+    /// Whoever can get what it wants elsewhere, waits there for less time. Not while slots are free: then it waits for its own.
+    fn is_crowded(&self) -> bool {
+        let most = self.slots.bodies_in(self.config.queue_time).max(self.config.queue_anywhere);
+        self.active.len() >= self.slots.limit() && self.waiting_anywhere() >= most
+    }
+
+    /// Requests waiting for what others could send as well.
+    fn waiting_anywhere(&self) -> usize {
+        self.waiting.values().filter(|one| matches!(one.demand, Demand::Anywhere(_))).count()
     }
 
     /// The waiting request to be granted next: for what was sent least, of the requester that was served least, the
@@ -279,7 +283,7 @@ impl Upload {
     fn least_served(&self) -> Option<(Ticket, Waiting)> {
         let candidates = self.waiting.iter().filter_map(|(&ticket, &waiting)| {
             let account = self.requesters.get(&waiting.requester)?;
-            let times = waiting.content.map_or(0, |content| self.sent.times(content));
+            let times = waiting.demand.content().map_or(0, |content| self.sent.times(content));
             self.may_have_slot(account).then(|| (times, account.served_at(self.halvings), ticket, waiting))
         });
         let least = candidates.min_by_key(|&(times, served, ticket, _)| (times, served, ticket));
@@ -287,9 +291,9 @@ impl Upload {
     }
 
     fn grant(&mut self, now: Time, ticket: Ticket, request: Waiting) {
-        let Waiting { requester, content, bytes } = request;
+        let Waiting { requester, demand, bytes } = request;
         let halvings = self.halvings;
-        if let Some(content) = content {
+        if let Some(content) = demand.content() {
             self.sent.note(now, content, self.config.contents);
         }
         if let Some(account) = self.requesters.get_mut(&requester) {
@@ -309,7 +313,8 @@ impl Upload {
 
     /// When the queue will have moved on, as far as the bodies served lately tell.
     fn retry_after(&self) -> Duration {
-        let ahead = u32::try_from(self.waiting.len() / self.active.len().max(1) + 1).unwrap_or(u32::MAX);
+        // One round more than there are: others come, too.
+        let ahead = u32::try_from(self.waiting.len() / self.active.len().max(1) + 2).unwrap_or(u32::MAX);
         self.service.saturating_mul(ahead).clamp(self.config.retry_least, self.config.retry_most)
     }
 
@@ -342,9 +347,13 @@ impl Upload {
     /// When they do not: that is a defect of this crate.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
-        assert!(self.active.len() <= self.config.slots_most.max(self.config.slots), "more bodies than slots");
+        assert!(
+            self.active.len() <= self.config.slots_most.max(self.config.slots_first),
+            "more bodies than slots"
+        );
         assert!(self.waiting.len() <= self.config.queue, "the queue is too long");
-        let most = self.config.requesters.max(self.config.slots_most + self.config.slots + self.config.queue);
+        let most =
+            self.config.requesters.max(self.config.slots_most + self.config.slots_first + self.config.queue);
         assert!(self.requesters.len() <= most, "too many requesters remembered");
         let bytes: u64 = self.waiting.values().map(|waiting| u64::from(waiting.bytes)).sum();
         assert_eq!(bytes, self.waiting_bytes, "bytes held waiting");

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
 use swarm::{
-    Action, Answer, Config, Content, Download, Event, Failure, FetchId, Gained, PeerKey, Requester, Ticket,
-    Upload, UploadConfig,
+    Action, Answer, Config, Content, Demand, Download, Event, Failure, FetchId, FirstCopies, Gained, PeerKey,
+    Requester, Ticket, Upload, UploadConfig,
 };
 
 const LATENCY: Duration = Duration::from_millis(5);
@@ -29,6 +29,11 @@ enum Happening {
         from: usize,
         fetch: FetchId,
         chunk: u32,
+    },
+    Suggested {
+        from: usize,
+        to: usize,
+        chunk: ChunkIndex,
     },
     Refused {
         from: usize,
@@ -64,6 +69,7 @@ struct Request {
 struct Node {
     brain: Option<Download>,
     upload: Upload,
+    firsts: FirstCopies,
     uplink: f64,
     requests: BTreeMap<Ticket, Request>,
     /// Bodies that are being sent, and the bytes each still needs.
@@ -96,6 +102,7 @@ impl Swarm {
             Node {
                 brain: (number > 0).then_some(brain),
                 upload: Upload::new(UploadConfig::default()),
+                firsts: if number == 0 { FirstCopies::of_seed(chunks, 1) } else { FirstCopies::none() },
                 uplink: if number == 0 { seed_up } else { peer_up },
                 requests: BTreeMap::new(),
                 sending: BTreeMap::new(),
@@ -176,6 +183,9 @@ impl Swarm {
                 }
             }
             Happening::Request { to, from, fetch, chunk } => self.request(to, Request { from, fetch, chunk }),
+            Happening::Suggested { from, to, chunk } => {
+                self.tell(to, Event::Suggested { peer: key(from), chunk });
+            }
             Happening::Refused { from, fetch, failure } => {
                 self.tell(from, Event::FetchFailed { fetch, failure });
             }
@@ -204,19 +214,29 @@ impl Swarm {
             return;
         }
         let requester = Requester::new(request.from as u64);
-        let content = Some(Content::new(request.chunk.into()));
-        match self.nodes[to].upload.ask_for(self.now, requester, content, self.chunk_bytes) {
+        let (content, chunk) = (Content::new(request.chunk.into()), ChunkIndex::new(request.chunk));
+        let only_here = self.nodes[to].firsts.is_first(chunk);
+        let demand = if only_here { Demand::OnlyHere(content) } else { Demand::Anywhere(content) };
+        match self.nodes[to].upload.ask(self.now, requester, demand, self.chunk_bytes) {
             Answer::Grant(ticket) => {
                 self.nodes[to].requests.insert(ticket, request);
                 self.begin(to, &[ticket]);
             }
             Answer::Wait(ticket) => _ = self.nodes[to].requests.insert(ticket, request),
-            Answer::Refuse { retry_after } => self.refuse(request, Failure::Busy { retry_after }),
-            Answer::Elsewhere { retry_after } => self.refuse(request, Failure::Elsewhere { retry_after }),
+            Answer::Refuse { retry_after } => self.refuse(to, request, Failure::Busy { retry_after }),
+            Answer::Elsewhere { retry_after } => self.refuse(to, request, Failure::Elsewhere { retry_after }),
         }
     }
 
-    fn refuse(&mut self, request: Request, failure: Failure) {
+    /// An answer says what its receiver might ask for next.
+    fn suggest(&mut self, from: usize, to: usize) {
+        if let Some(chunk) = self.nodes[from].firsts.suggest(self.now) {
+            self.plan(LATENCY, Happening::Suggested { from, to, chunk });
+        }
+    }
+
+    fn refuse(&mut self, by: usize, request: Request, failure: Failure) {
+        self.suggest(by, request.from);
         self.plan(LATENCY, Happening::Refused { from: request.from, fetch: request.fetch, failure });
     }
 
@@ -234,6 +254,11 @@ impl Swarm {
 
     fn begin(&mut self, node: usize, tickets: &[Ticket]) {
         self.advance(node);
+        for ticket in tickets {
+            let Some(&Request { from, chunk, .. }) = self.nodes[node].requests.get(ticket) else { continue };
+            self.nodes[node].firsts.sent(ChunkIndex::new(chunk));
+            self.suggest(node, from);
+        }
         let bytes = f64::from(self.chunk_bytes);
         self.nodes[node].sending.extend(tickets.iter().map(|&ticket| (ticket, bytes)));
         self.plan_next_body(node);
@@ -278,7 +303,7 @@ impl Swarm {
         let (turned_away, retry_after) = (upload.turned_away(), upload.elsewhere());
         for ticket in turned_away {
             if let Some(request) = self.nodes[number].requests.remove(&ticket) {
-                self.refuse(request, Failure::Elsewhere { retry_after });
+                self.refuse(number, request, Failure::Elsewhere { retry_after });
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use protocol::Time;
-use swarm::{Answer, Content, Requester, Ticket, Upload, UploadConfig};
+use swarm::{Answer, Content, Demand, Requester, Ticket, Upload, UploadConfig};
 
 const BODY: u32 = 256 << 10;
 
@@ -41,7 +41,7 @@ impl Server {
 
     /// Whether the request was taken in.
     fn ask(&mut self, requester: Requester) -> bool {
-        let answer = self.upload.ask(millis(self.now), requester, BODY);
+        let answer = self.upload.ask(millis(self.now), requester, Demand::Here, BODY);
         self.upload.check_invariants();
         match answer {
             Answer::Grant(ticket) => {
@@ -124,18 +124,23 @@ fn a32_a_greedy_requester_cannot_fill_the_queue_alone() {
 fn a_newcomer_finds_a_free_slot_and_a_lone_requester_gets_nearly_all() {
     let mut upload = Upload::new(UploadConfig::default());
     for _ in 0..6 {
-        assert!(matches!(upload.ask(Time::ZERO, who(1), BODY), Answer::Grant(_)));
+        assert!(matches!(upload.ask(Time::ZERO, who(1), Demand::Here, BODY), Answer::Grant(_)));
     }
-    assert!(matches!(upload.ask(Time::ZERO, who(1), BODY), Answer::Wait(_)));
-    assert!(matches!(upload.ask(Time::ZERO, who(2), BODY), Answer::Grant(_)));
+    assert!(matches!(upload.ask(Time::ZERO, who(1), Demand::Here, BODY), Answer::Wait(_)));
+    assert!(matches!(upload.ask(Time::ZERO, who(2), Demand::Here, BODY), Answer::Grant(_)));
     assert_eq!((upload.active(), upload.queue_len()), (7, 1));
 }
 
 #[test]
 fn who_was_served_least_lately_goes_first_and_old_service_is_forgotten() {
-    let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let config = UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
     let mut upload = Upload::new(config);
-    let grant = |upload: &mut Upload, at: u64, number| match upload.ask(millis(at), who(number), 1 << 20) {
+    let grant = |upload: &mut Upload, at: u64, number| match upload.ask(
+        millis(at),
+        who(number),
+        Demand::Here,
+        1 << 20,
+    ) {
         Answer::Grant(ticket) | Answer::Wait(ticket) => ticket,
         Answer::Refuse { .. } | Answer::Elsewhere { .. } => panic!("refused"),
     };
@@ -154,11 +159,17 @@ fn who_was_served_least_lately_goes_first_and_old_service_is_forgotten() {
 
 #[test]
 fn who_goes_away_while_waiting_or_being_served_leaves_no_trace() {
-    let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let config = UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
     let mut upload = Upload::new(config);
-    let Answer::Grant(served) = upload.ask(Time::ZERO, who(1), BODY) else { panic!("not granted") };
-    let Answer::Wait(leaves) = upload.ask(Time::ZERO, who(2), BODY) else { panic!("not waiting") };
-    let Answer::Wait(stays) = upload.ask(Time::ZERO, who(3), BODY) else { panic!("not waiting") };
+    let Answer::Grant(served) = upload.ask(Time::ZERO, who(1), Demand::Here, BODY) else {
+        panic!("not granted")
+    };
+    let Answer::Wait(leaves) = upload.ask(Time::ZERO, who(2), Demand::Here, BODY) else {
+        panic!("not waiting")
+    };
+    let Answer::Wait(stays) = upload.ask(Time::ZERO, who(3), Demand::Here, BODY) else {
+        panic!("not waiting")
+    };
     assert_eq!(upload.done(Time::ZERO, leaves), []);
     assert_eq!(upload.done(Time::ZERO, leaves), [], "a ticket that is not known changes nothing");
     assert_eq!(upload.done(Time::ZERO, served), [stays]);
@@ -170,60 +181,94 @@ fn who_goes_away_while_waiting_or_being_served_leaves_no_trace() {
 #[test]
 fn a_refusal_asks_for_a_longer_wait_where_bodies_take_longer() {
     let wait = |body_millis: u64| {
-        let config = UploadConfig { slots: 1, slots_per_requester: 1, queue: 4, ..UploadConfig::default() };
+        let config = UploadConfig {
+            slots: 1,
+            slots_first: 1,
+            slots_per_requester: 1,
+            queue: 4,
+            ..UploadConfig::default()
+        };
         let mut upload = Upload::new(config.clone());
-        let Answer::Grant(mut served) = upload.ask(Time::ZERO, who(0), BODY) else { panic!("not granted") };
+        let Answer::Grant(mut served) = upload.ask(Time::ZERO, who(0), Demand::Here, BODY) else {
+            panic!("not granted")
+        };
         for round in 1..50 {
-            upload.ask(millis(round * body_millis), who(round), BODY);
+            upload.ask(millis(round * body_millis), who(round), Demand::Here, BODY);
             served = upload.done(millis(round * body_millis), served)[0];
         }
-        let answers = (100..110).map(|number| upload.ask(millis(50 * body_millis), who(number), BODY));
+        let answers =
+            (100..110).map(|number| upload.ask(millis(50 * body_millis), who(number), Demand::Here, BODY));
         let Some(Answer::Refuse { retry_after }) = answers.last() else { panic!("not refused") };
         assert!(retry_after >= config.retry_least && retry_after <= config.retry_most);
         retry_after
     };
-    assert_eq!(wait(1), Duration::from_millis(250));
+    assert_eq!(wait(1), Duration::from_millis(50));
     assert!(wait(400) > Duration::from_millis(1500), "four wait before, 400 ms each: {:?}", wait(400));
     assert_eq!(wait(60_000), Duration::from_secs(10));
 }
 
 #[test]
 fn many_tiny_ranges_are_charged_for_the_slots_they_take() {
-    let config = UploadConfig { slots: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let config = UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
     let mut upload = Upload::new(config);
     for _ in 0..10 {
-        let Answer::Grant(ticket) = upload.ask(Time::ZERO, who(1), 100) else { panic!("not granted") };
+        let Answer::Grant(ticket) = upload.ask(Time::ZERO, who(1), Demand::Here, 100) else {
+            panic!("not granted")
+        };
         upload.done(Time::ZERO, ticket);
     }
-    let Answer::Grant(blocker) = upload.ask(Time::ZERO, who(2), 32 << 10) else { panic!("not granted") };
-    let Answer::Wait(tiny) = upload.ask(Time::ZERO, who(1), 100) else { panic!("not waiting") };
-    let Answer::Wait(other) = upload.ask(Time::ZERO, who(2), 32 << 10) else { panic!("not waiting") };
+    let Answer::Grant(blocker) = upload.ask(Time::ZERO, who(2), Demand::Here, 32 << 10) else {
+        panic!("not granted")
+    };
+    let Answer::Wait(tiny) = upload.ask(Time::ZERO, who(1), Demand::Here, 100) else { panic!("not waiting") };
+    let Answer::Wait(other) = upload.ask(Time::ZERO, who(2), Demand::Here, 32 << 10) else {
+        panic!("not waiting")
+    };
     assert_eq!(upload.done(Time::ZERO, blocker), [other], "ten slots were more than 32 KiB");
     assert_eq!(upload.done(Time::ZERO, other), [tiny]);
 }
 
 #[test]
 fn of_more_requesters_than_are_remembered_the_least_served_is_forgotten() {
-    let config = UploadConfig { slots: 1, slots_per_requester: 1, requesters: 3, ..UploadConfig::default() };
+    let config = UploadConfig {
+        slots: 1,
+        slots_first: 1,
+        slots_per_requester: 1,
+        requesters: 3,
+        ..UploadConfig::default()
+    };
     let mut upload = Upload::new(config);
     for (number, bytes) in [(1, 900_000), (2, 100_000), (3, 500_000), (4, 600_000)] {
-        let Answer::Grant(ticket) = upload.ask(Time::ZERO, who(number), bytes) else { panic!("not granted") };
+        let Answer::Grant(ticket) = upload.ask(Time::ZERO, who(number), Demand::Here, bytes) else {
+            panic!("not granted")
+        };
         upload.done(Time::ZERO, ticket);
     }
     // Requester 2 made room for 4; what 1 had is remembered, so that 4 goes before it.
-    let Answer::Grant(blocker) = upload.ask(Time::ZERO, who(3), BODY) else { panic!("not granted") };
-    let Answer::Wait(most) = upload.ask(Time::ZERO, who(1), BODY) else { panic!("not waiting") };
-    let Answer::Wait(less) = upload.ask(Time::ZERO, who(4), BODY) else { panic!("not waiting") };
+    let Answer::Grant(blocker) = upload.ask(Time::ZERO, who(3), Demand::Here, BODY) else {
+        panic!("not granted")
+    };
+    let Answer::Wait(most) = upload.ask(Time::ZERO, who(1), Demand::Here, BODY) else {
+        panic!("not waiting")
+    };
+    let Answer::Wait(less) = upload.ask(Time::ZERO, who(4), Demand::Here, BODY) else {
+        panic!("not waiting")
+    };
     assert_eq!(upload.done(Time::ZERO, blocker), [less]);
     assert_eq!(upload.done(Time::ZERO, less), [most]);
 }
 
 #[test]
 fn large_bodies_wait_by_bytes_but_everyone_may_have_one() {
-    let config =
-        UploadConfig { slots: 1, slots_per_requester: 1, queue_bytes: 1 << 20, ..UploadConfig::default() };
+    let config = UploadConfig {
+        slots: 1,
+        slots_first: 1,
+        slots_per_requester: 1,
+        queue_bytes: 1 << 20,
+        ..UploadConfig::default()
+    };
     let mut upload = Upload::new(config);
-    let mut ask = |number| upload.ask(Time::ZERO, who(number), 1 << 20);
+    let mut ask = |number| upload.ask(Time::ZERO, who(number), Demand::Here, 1 << 20);
     assert!(matches!(ask(1), Answer::Grant(_)));
     assert!(matches!(ask(1), Answer::Wait(_)));
     assert!(matches!(ask(1), Answer::Refuse { .. }));
@@ -249,7 +294,7 @@ proptest! {
         for (number, bytes, ask, pause) in steps {
             now += pause;
             if ask {
-                match upload.ask(millis(now), who(number), bytes) {
+                match upload.ask(millis(now), who(number), Demand::Here, bytes) {
                     Answer::Grant(ticket) => granted.push(ticket),
                     Answer::Wait(ticket) => waiting.push(ticket),
                     Answer::Refuse { .. } | Answer::Elsewhere { .. } => {}
@@ -280,13 +325,18 @@ proptest! {
 }
 
 fn ask_for(upload: &mut Upload, at: Time, number: u64, content: u64) -> Answer {
-    upload.ask_for(at, who(number), Some(Content::new(content)), BODY)
+    upload.ask(at, who(number), Demand::Anywhere(Content::new(content)), BODY)
 }
 
 /// One slot that is taken, by somebody for something else.
 fn busy_upload() -> (Upload, Ticket) {
-    let config =
-        UploadConfig { slots: 1, slots_per_requester: 1, fresh_enough: 2, ..UploadConfig::default() };
+    let config = UploadConfig {
+        slots: 1,
+        slots_first: 1,
+        slots_per_requester: 1,
+        fresh_enough: 2,
+        ..UploadConfig::default()
+    };
     let mut upload = Upload::new(config);
     let Answer::Grant(blocker) = ask_for(&mut upload, Time::ZERO, 0, 0) else { panic!("not granted") };
     (upload, blocker)
@@ -341,8 +391,43 @@ fn what_nobody_passed_on_in_time_is_as_good_as_new() {
 }
 
 #[test]
+fn while_all_slots_are_taken_few_wait_for_what_others_have_and_anybody_for_what_is_only_here() {
+    let config = UploadConfig {
+        slots: 1,
+        slots_first: 1,
+        slots_per_requester: 1,
+        queue_anywhere: 2,
+        ..UploadConfig::default()
+    };
+    let mut upload = Upload::new(config);
+    let mut ask = |number, demand| upload.ask(Time::ZERO, who(number), demand, BODY);
+    let (anywhere, only_here) =
+        (|number| Demand::Anywhere(Content::new(number)), |number| Demand::OnlyHere(Content::new(number)));
+    assert!(matches!(ask(0, anywhere(0)), Answer::Grant(_)));
+    for number in 1..=2 {
+        assert!(matches!(ask(number, anywhere(number)), Answer::Wait(_)));
+    }
+    assert!(matches!(ask(3, anywhere(3)), Answer::Refuse { .. }), "elsewhere an uplink may be idle");
+    assert!(matches!(ask(4, only_here(4)), Answer::Wait(_)));
+    assert!(matches!(ask(5, Demand::Here), Answer::Wait(_)));
+}
+
+#[test]
+fn whoever_is_alone_waits_for_its_own_slots_however_much_it_asks_for() {
+    let mut upload = Upload::new(UploadConfig::default());
+    let depth = UploadConfig::default().queue_per_requester as u64;
+    for number in 0..depth {
+        let answer = upload.ask(Time::ZERO, who(1), Demand::Anywhere(Content::new(number)), BODY);
+        assert!(
+            !matches!(answer, Answer::Refuse { .. } | Answer::Elsewhere { .. }),
+            "request {number}: {answer:?}"
+        );
+    }
+}
+
+#[test]
 fn whoever_asks_for_bytes_of_no_known_content_is_never_turned_away() {
     let (mut upload, _) = busy_upload();
     let [_, _, _] = [7, 8, 9].map(|content| wait_for(&mut upload, content, content));
-    assert!(matches!(upload.ask(Time::ZERO, who(1), BODY), Answer::Wait(_)));
+    assert!(matches!(upload.ask(Time::ZERO, who(1), Demand::Here, BODY), Answer::Wait(_)));
 }

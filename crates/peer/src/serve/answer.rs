@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::api::HT_ELSEWHERE;
 use protocol::api::problem::{MEDIA_TYPE, Problem};
+use protocol::api::{HT_ELSEWHERE, HT_RETRY};
 
 use crate::gate::Refused;
 
@@ -32,7 +32,9 @@ pub(super) fn busy(retry_after: Duration) -> Response {
         problem(StatusCode::TOO_MANY_REQUESTS, "busy", "every upload slot and the queue are taken");
     // Whole seconds are all the header can say (RFC 9110 §10.2.3).
     let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    headers.insert(HT_RETRY, millis(retry_after));
     response
 }
 
@@ -40,10 +42,13 @@ pub(super) fn busy(retry_after: Duration) -> Response {
 pub(super) fn refused(refused: Refused) -> Response {
     let mut response = busy(refused.retry_after);
     if refused.elsewhere {
-        let millis = u64::try_from(refused.retry_after.as_millis()).unwrap_or(u64::MAX);
-        response.headers_mut().insert(HT_ELSEWHERE, HeaderValue::from(millis));
+        response.headers_mut().insert(HT_ELSEWHERE, millis(refused.retry_after));
     }
     response
+}
+
+fn millis(time: Duration) -> HeaderValue {
+    HeaderValue::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The disk did not give what it should.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use protocol::api::{HT_NEXT, HT_QUEUE};
 use protocol::{ChunkIndex, Hash};
 use store::StoreError;
-use swarm::Content;
+use swarm::{Content, Demand};
 
 use super::answer;
 use super::range::{Wanted, is_known, wanted};
@@ -53,9 +53,8 @@ pub(super) async fn get(
     } else {
         #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
         let bytes = (last - first + 1) as u32;
-        // Whoever is no peer of ours has nobody else to ask.
-        let spread = peer_id(&headers).map(|_| content_of(&hash));
-        let slot = match context.gate.enter_for(requester(&headers, from), spread, bytes).await {
+        let demand = demand(&headers, &holding, chunk, &hash);
+        let slot = match context.gate.enter(requester(&headers, from), demand, bytes).await {
             Ok(slot) => slot,
             Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
         };
@@ -96,6 +95,16 @@ fn suggesting(
         response.headers_mut().insert(HT_NEXT, HeaderValue::from(chunk.get()));
     }
     response
+}
+
+/// Who else could serve a request for `chunk`.
+fn demand(request: &HeaderMap, holding: &Holding, chunk: ChunkIndex, hash: &Hash) -> Demand {
+    match peer_id(request) {
+        // Whoever is no peer of ours has nobody else to ask.
+        None => Demand::Here,
+        Some(_) if holding.is_first(chunk) => Demand::OnlyHere(content_of(hash)),
+        Some(_) => Demand::Anywhere(content_of(hash)),
+    }
 }
 
 /// The content behind a hash, for the gate: equal for equal bytes, whatever torrent they are of.

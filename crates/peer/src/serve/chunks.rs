@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, MAX_CHUNK_REQUEST, MAX_CHUNKS_PER_REQUEST};
 use protocol::{ChunkIndex, Hash};
-use swarm::Requester;
+use swarm::{Demand, Requester};
 
 use super::answer;
 use super::requester::requester;
@@ -64,7 +64,7 @@ pub(super) async fn post(
         return answer;
     };
     // The first slot is taken before the head is sent, so that a full queue can still answer 429.
-    let slot = match context.gate.enter(requester, bytes_of(first)).await {
+    let slot = match context.gate.enter(requester, Demand::Here, bytes_of(first)).await {
         Ok(slot) => slot,
         Err(refused) => return answer::refused(refused),
     };
@@ -150,7 +150,7 @@ async fn send(
 /// A slot for the next part of an answer that is already under way: a full queue can only be waited out.
 async fn again(gate: &Arc<Gate>, requester: Requester, bytes: u32) -> Slot {
     loop {
-        match gate.enter(requester, bytes).await {
+        match gate.enter(requester, Demand::Here, bytes).await {
             Ok(slot) => return slot,
             Err(refused) => tokio::time::sleep(refused.retry_after).await,
         }

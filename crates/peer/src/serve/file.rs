@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, head
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::ChunkIndex;
 use protocol::torrent::{FileEntry, Shape};
-use swarm::Requester;
+use swarm::{Demand, Requester};
 
 use super::chunk::{insert_content_range, read, unsatisfiable};
 use super::range::{Wanted, is_known, wanted};
@@ -191,7 +191,7 @@ impl Reader {
 
     async fn slot(&self, bytes: u32) -> Slot {
         loop {
-            match self.context.gate.enter(self.requester, bytes).await {
+            match self.context.gate.enter(self.requester, Demand::Here, bytes).await {
                 Ok(slot) => return slot,
                 Err(refused) => tokio::time::sleep(refused.retry_after).await,
             }

@@ -12,6 +12,9 @@ pub mod well_known;
 pub const HT_PEER: &str = "ht-peer";
 /// Response header: how many requests wait at the uploader.
 pub const HT_QUEUE: &str = "ht-queue";
+/// Response header of a 429: in so many milliseconds there may be room again. `Retry-After` knows whole seconds only, in which a
+/// fast peer could have had a hundred chunks.
+pub const HT_RETRY: &str = "ht-retry";
 /// Response header of a 429: only this chunk is refused, because it was just sent to somebody else; in so many
 /// milliseconds it may be asked for here again.
 pub const HT_ELSEWHERE: &str = "ht-elsewhere";

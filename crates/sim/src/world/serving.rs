@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::Time;
 use rand::RngExt;
 use scenario::rollout::{Conduct, Role, time_for};
-use swarm::{Answer, Content, Failure, Requester, Ticket};
+use swarm::{Answer, Content, Demand, Failure, Requester, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
@@ -48,7 +48,9 @@ impl World<'_> {
         if !node.held.contains(chunk) {
             return self.fail(id, back, Failure::Missing);
         }
-        match node.upload.ask_for(now, Requester::new(from.word()), Some(content), bytes) {
+        let only_here = node.firsts.is_first(chunk);
+        let demand = if only_here { Demand::OnlyHere(content) } else { Demand::Anywhere(content) };
+        match node.upload.ask(now, Requester::new(from.word()), demand, bytes) {
             Answer::Grant(ticket) => self.send(to, id, ticket),
             Answer::Wait(ticket) => {
                 node.queued.insert(ticket, id);
@@ -57,7 +59,7 @@ impl World<'_> {
                 }
             }
             Answer::Refuse { retry_after } => {
-                self.refuse(id, Failure::Busy { retry_after: whole_seconds(retry_after) });
+                self.refuse(id, Failure::Busy { retry_after });
             }
             Answer::Elsewhere { retry_after } => {
                 self.refuse(id, Failure::Elsewhere { retry_after });
@@ -147,7 +149,7 @@ impl World<'_> {
             uplink.debt = 0;
         }
         uplink.debt += head;
-        uplink.flows.push_back(Flow { request, slot: Some(ticket), left, next_at: now, window });
+        uplink.flows.push(Flow { request, slot: Some(ticket), left, next_at: now, window });
         let at = uplink.busy_until.max(now);
         self.arm_uplink(id, at);
         if left <= self.rollout.network.buffer {
@@ -183,7 +185,9 @@ impl World<'_> {
         let uplink = &mut self.node(id).uplink;
         uplink.armed = None;
         debug_assert!(uplink.busy_until <= now, "one slice at a time");
-        match uplink.next(now) {
+        let bodies = uplink.flows.len();
+        let from = self.rng.random_range(0..bodies.max(1));
+        match self.node(id).uplink.next(now, from) {
             Next::Idle => {}
             Next::Wait(until) => self.arm_uplink(id, until),
             Next::Send(flow) => self.send_slice(id, flow),
@@ -217,7 +221,7 @@ impl World<'_> {
             if flow.slot.is_some() && flow.left <= network.buffer {
                 self.agenda.plan(now, Happening::Buffered(id, flow.request));
             }
-            self.node(id).uplink.flows.push_back(flow);
+            self.node(id).uplink.flows.push(flow);
             self.report(flow.request, at, slice);
         }
         self.arm_uplink(id, out);
@@ -291,9 +295,4 @@ impl World<'_> {
             }
         }
     }
-}
-
-/// Whole seconds are all that `Retry-After` can say.
-fn whole_seconds(time: Duration) -> Duration {
-    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }

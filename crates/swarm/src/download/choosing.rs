@@ -55,6 +55,11 @@ impl Download {
         self.disk_fails || busy >= self.config.in_flight_chunks(self.neighbours.len())
     }
 
+    /// So much flies that more is asked only of those who are asked for nothing.
+    fn is_spread(&self) -> bool {
+        self.fetches.flying() + self.table.storing() as usize >= self.config.in_flight_chunks(0)
+    }
+
     /// Starts one fetch from `peer`, if it has room and something to give.
     fn fetch_one(&mut self, now: Time, peer: PeerKey, actions: &mut Vec<Action>) -> bool {
         if self.is_held_up() {
@@ -65,8 +70,13 @@ impl Download {
         if !neighbour.has_room(now, share, &self.config) {
             return false;
         }
+        let has_enough = neighbour.flying > 0 && self.is_spread();
         let chunk = self.second_copy(now, peer, neighbour);
-        let chunk = chunk.or_else(|| self.suggestion(peer)).or_else(|| self.pick(now, peer));
+        let chunk = if has_enough {
+            chunk
+        } else {
+            chunk.or_else(|| self.suggestion(peer)).or_else(|| self.pick(now, peer))
+        };
         if let Some(chunk) = chunk {
             self.start(now, peer, chunk, actions);
         }

@@ -19,7 +19,9 @@ const PROMISE: Duration = Duration::from_secs(4);
 /// The chunks that were never sent from here, and which of them are suggested to somebody.
 #[derive(Clone, Debug)]
 pub struct FirstCopies {
-    /// Never sent, and not suggested to anybody now.
+    /// Never sent.
+    unsent: IndexSet,
+    /// Of these, not suggested to anybody now.
     free: IndexSet,
     /// Suggested until then.
     promised: BTreeSet<(Time, u32)>,
@@ -34,17 +36,25 @@ impl FirstCopies {
     pub fn of_seed(total: u32, seed: u64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u32")]
         let from = (seed % u64::from(total.max(1))) as u32;
-        FirstCopies { free: IndexSet::full(total), promised: BTreeSet::new(), from }
+        let unsent = IndexSet::full(total);
+        FirstCopies { free: unsent.clone(), unsent, promised: BTreeSet::new(), from }
     }
 
     /// Of a peer that got its chunks from others: they are there already.
     #[must_use]
     pub fn none() -> Self {
-        FirstCopies { free: IndexSet::empty(0), promised: BTreeSet::new(), from: 0 }
+        let unsent = IndexSet::empty(0);
+        FirstCopies { free: unsent.clone(), unsent, promised: BTreeSet::new(), from: 0 }
+    }
+
+    /// Nobody got `chunk` from here, and there is no other place to get it.
+    pub fn is_first(&self, chunk: ChunkIndex) -> bool {
+        self.unsent.contains(chunk.get())
     }
 
     /// `chunk` is sent to somebody.
     pub fn sent(&mut self, chunk: ChunkIndex) {
+        self.unsent.remove(chunk.get());
         if !self.free.remove(chunk.get()) {
             self.promised.retain(|&(_, promised)| promised != chunk.get());
         }
@@ -78,6 +88,7 @@ mod tests {
     fn everybody_is_suggested_something_else_until_all_is_promised_or_sent() {
         let mut firsts = FirstCopies::of_seed(5, 8);
         firsts.sent(ChunkIndex::new(4));
+        assert!(firsts.is_first(ChunkIndex::new(3)) && !firsts.is_first(ChunkIndex::new(4)));
         assert_eq!(suggested(&mut firsts, Time::ZERO), [3, 0, 1, 2]);
     }
 
@@ -97,5 +108,6 @@ mod tests {
         let mut firsts = FirstCopies::none();
         firsts.sent(ChunkIndex::new(7));
         assert_eq!(firsts.suggest(Time::ZERO), None);
+        assert!(!firsts.is_first(ChunkIndex::new(8)));
     }
 }

@@ -5,16 +5,7 @@ use std::time::Duration;
 
 use protocol::Time;
 
-/// What a request is for, by a number that the shell chose: equal for equal bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Content(u64);
-
-impl Content {
-    /// The content with number `content`.
-    pub const fn new(content: u64) -> Self {
-        Content(content)
-    }
-}
+use super::Content;
 
 /// How often each content was sent lately.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,10 @@
-//! How many bodies are sent at a time: as few as keep the uplink full.
+//! How many bodies are sent at a time: as few as keep the uplink full, and of all peers of a swarm about the same.
 //!
 //! Few, because a chunk that is sent alone is whole, and can be passed on, sooner than one that shares the uplink. But a
-//! body over a long way is not limited by the uplink: a new connection needs some round trips before it is fast. So the
-//! number climbs: at first it is doubled, later now and then half as many more are tried, and kept if markedly more bytes go out; and fewer are tried,
-//! and kept if nearly as many do. While requests are lacking nothing can be learned, and the number stays.
+//! body is not limited by the uplink alone: a connection that was idle needs some round trips before it is fast, and of
+//! those who receive, some have their downlink full. So as many are sent as together take [`BODY_TIME`], by the best rate that
+//! was measured; and where the way is so long that this does not fill the uplink, now and then twice as many are tried, and
+//! kept if clearly more goes out. While requests are lacking nothing can be learned, and the number stays.
 
 use std::time::Duration;
 
@@ -11,38 +12,54 @@ use protocol::Time;
 
 use crate::UploadConfig;
 
+/// As many bodies are sent at a time as take this long together. A new connection needs six round trips for 1 MiB, which are
+/// 120 ms where one is 20 ms: where all bodies are sent in less, connections and not the uplink limit them.
+const BODY_TIME: Duration = Duration::from_millis(150);
+/// … and are no more bytes than this: over a short fast way they would only fill memory.
+const BODY_TIME_BYTES: u64 = 16 << 20;
+/// Until this long after the first body nothing is decided: at the start of a swarm all connections are cold, and every rate
+/// is the swarm's and not the uplink's.
+const WARM: Duration = Duration::from_millis(1500);
 /// A rate is measured over a stretch of at least this length, and of a body a slot.
 const STRETCH: Duration = Duration::from_millis(200);
 /// Stretches between two trials.
-const SETTLED: u32 = 4;
-/// A trial with more slots is worth its while from so many hundredths of the rate before …
-const BETTER: u64 = 105;
-/// … and one with fewer down to so many.
-const AS_GOOD: u64 = 97;
+const SETTLED: u32 = 8;
+/// A trial with twice the slots is worth its while from so many hundredths of the rate before: where slots are what
+/// limits, it gives nearly twice as much; less is chance …
+const BETTER: u64 = 130;
+/// … and one with half of them down to so many.
+const AS_GOOD: u64 = 95;
 
 /// Finds the number of slots.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     limit: usize,
-    /// The number before the trial, and its rate.
-    base: (usize, u64),
+    /// Never fewer than these: what the best rate so far needs.
+    least: usize,
+    best: u64,
+    /// Mean bytes of a body, where that was measured.
+    body: u64,
     phase: Phase,
-    /// No trial has failed yet: the number is doubled.
-    ramping: bool,
+    /// When the first body was sent.
+    first: Option<Time>,
     /// The stretch that is measured: since when, and bodies and bytes so far.
     since: Time,
     bodies: usize,
     bytes: u64,
+    /// Requests refused in it.
+    refused: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The base is measured, for so many stretches more; then more are tried, or fewer.
+    /// The first number is in force.
+    Starting,
+    /// For so many stretches more; then more are tried, or fewer.
     Settled(u32, Trial),
-    /// Another number is in force; the bodies that are under way were begun with the one before.
-    Changing(Trial),
+    /// Another number is in force than before, when this was the rate; the bodies that are under way were begun with that one.
+    Changing(Trial, Before),
     /// It is measured.
-    Trying(Trial),
+    Trying(Trial, Before),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +68,26 @@ enum Trial {
     Fewer,
 }
 
+/// Slots and rate before a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Before {
+    slots: usize,
+    rate: u64,
+}
+
 impl Slots {
     pub(super) const fn new(config: &UploadConfig) -> Self {
         Slots {
-            limit: config.slots,
-            base: (config.slots, 0),
-            phase: Phase::Settled(0, Trial::More),
-            ramping: true,
+            limit: config.slots_first,
+            least: config.slots,
+            best: 0,
+            body: 0,
+            phase: Phase::Starting,
+            first: None,
             since: Time::ZERO,
             bodies: 0,
             bytes: 0,
+            refused: 0,
         }
     }
 
@@ -69,10 +96,23 @@ impl Slots {
         self.limit
     }
 
+    /// How many bodies the uplink sends in so long; none before it was measured.
+    pub(super) fn bodies_in(&self, time: Duration) -> usize {
+        let bytes = u128::from(self.best) * time.as_nanos() / 1_000_000_000;
+        let bodies = bytes.checked_div(u128::from(self.body)).unwrap_or(0);
+        usize::try_from(bodies).unwrap_or(usize::MAX)
+    }
+
+    /// A request is refused: there is more to send than slots and queue show.
+    pub(super) const fn refused(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+    }
+
     /// A body of `bytes` is sent; `asked` requests are being served or wait.
     pub(super) fn sent(&mut self, now: Time, bytes: u32, asked: usize, config: &UploadConfig) {
         self.bodies += 1;
         self.bytes += u64::from(bytes);
+        self.first = self.first.or(Some(now));
         if asked < self.limit {
             // Not the slots are what limits.
             self.begin(now);
@@ -83,57 +123,82 @@ impl Slots {
             return;
         }
         let rate = u128::from(self.bytes) * 1_000_000_000 / length.as_nanos().max(1);
-        let body = self.bytes / self.bodies as u64;
-        self.measured(u64::try_from(rate).unwrap_or(u64::MAX), body, asked, config);
+        self.body = self.bytes / self.bodies as u64;
+        let most = most(self.body, config);
+        // A trial that empties the queue leaves nothing to choose from.
+        let most = most.min(asked.saturating_add(self.refused) / 2);
+        self.measured(now, u64::try_from(rate).unwrap_or(u64::MAX), most, config);
         self.begin(now);
     }
 
     fn begin(&mut self, now: Time) {
-        (self.since, self.bodies, self.bytes) = (now, 0, 0);
+        (self.since, self.bodies, self.bytes, self.refused) = (now, 0, 0, 0);
     }
 
-    fn measured(&mut self, rate: u64, body: u64, asked: usize, config: &UploadConfig) {
-        let hundredths = rate.saturating_mul(100) / self.base.1.max(1);
+    /// A stretch is over that had this rate; a trial may have up to `most` slots.
+    fn measured(&mut self, now: Time, rate: u64, most: usize, config: &UploadConfig) {
+        self.best = self.best.max(rate);
+        self.least = self.needed(config);
         self.phase = match self.phase {
-            Phase::Settled(0, trial) => {
-                self.base = (self.limit, rate);
-                self.try_another(trial, body, asked, config)
+            Phase::Starting if self.first.is_some_and(|first| now.since(first) < WARM) => Phase::Starting,
+            Phase::Starting => {
+                self.limit = self.least;
+                Phase::Settled(SETTLED, Trial::More)
             }
+            Phase::Settled(0, trial) => self.attempt(trial, rate, most),
             Phase::Settled(left, trial) => Phase::Settled(left - 1, trial),
-            Phase::Changing(trial) => Phase::Trying(trial),
-            Phase::Trying(Trial::More) if hundredths >= BETTER => {
-                self.base = (self.limit, rate);
-                self.try_another(Trial::More, body, asked, config)
-            }
-            Phase::Trying(Trial::Fewer) if hundredths >= AS_GOOD => {
-                self.base = (self.limit, self.base.1.max(rate));
-                self.try_another(Trial::Fewer, body, asked, config)
-            }
-            Phase::Trying(trial) => {
-                self.ramping = false;
-                self.limit = self.base.0;
-                let next = if trial == Trial::More { Trial::Fewer } else { Trial::More };
-                Phase::Settled(SETTLED, next)
+            Phase::Changing(trial, before) => Phase::Trying(trial, before),
+            Phase::Trying(trial, before) => {
+                let hundredths = rate.saturating_mul(100) / before.rate.max(1);
+                match trial {
+                    Trial::More if hundredths >= BETTER => self.attempt(trial, rate, most),
+                    Trial::Fewer if hundredths >= AS_GOOD => self.attempt(trial, before.rate, most),
+                    Trial::More | Trial::Fewer => {
+                        self.limit = before.slots;
+                        Phase::Settled(SETTLED, trial.other())
+                    }
+                }
             }
         };
+        if self.phase != Phase::Starting {
+            self.limit = self.limit.max(self.least);
+        }
     }
 
-    fn try_another(&mut self, trial: Trial, body: u64, asked: usize, config: &UploadConfig) -> Phase {
-        let by_bytes = usize::try_from(config.slots_bytes / body.max(1)).unwrap_or(usize::MAX);
-        let most = config.slots_most.min(by_bytes).max(config.slots);
+    /// Bodies of the mean size that the best rate sends in [`BODY_TIME`].
+    fn needed(&self, config: &UploadConfig) -> usize {
+        let in_memory = usize::try_from(BODY_TIME_BYTES / self.body.max(1)).unwrap_or(usize::MAX);
+        let bodies = self.bodies_in(BODY_TIME).min(in_memory);
+        bodies.clamp(config.slots, most(self.body, config))
+    }
+
+    fn attempt(&mut self, trial: Trial, rate: u64, most: usize) -> Phase {
+        let before = Before { slots: self.limit, rate };
         let next = match trial {
-            Trial::More if self.ramping => (self.limit * 2).min(most),
-            Trial::More => (self.limit + self.limit.div_ceil(2)).min(most),
-            Trial::Fewer => (self.limit - self.limit / 3).max(config.slots),
+            Trial::More => (self.limit * 2).min(most),
+            Trial::Fewer => (self.limit / 2).max(self.least),
         };
-        // A queue that more slots would empty leaves nothing to choose from.
-        if next == self.limit || asked < 2 * next {
-            let other = if trial == Trial::More { Trial::Fewer } else { Trial::More };
-            return Phase::Settled(SETTLED, other);
+        if (trial == Trial::More) != (next > self.limit) {
+            return Phase::Settled(SETTLED, trial.other());
         }
         self.limit = next;
-        Phase::Changing(trial)
+        Phase::Changing(trial, before)
     }
+}
+
+impl Trial {
+    const fn other(self) -> Self {
+        match self {
+            Trial::More => Trial::Fewer,
+            Trial::Fewer => Trial::More,
+        }
+    }
+}
+
+/// The most bodies of this size.
+fn most(body: u64, config: &UploadConfig) -> usize {
+    let by_bytes = usize::try_from(config.slots_bytes / body.max(1)).unwrap_or(usize::MAX);
+    config.slots_most.min(by_bytes).max(config.slots)
 }
 
 #[cfg(test)]
@@ -142,38 +207,40 @@ mod tests {
 
     const MILLI: u64 = 1_000_000;
 
-    /// An uplink of `rate` bytes per second over which a body of 100 kB takes `alone` milliseconds at least: the most
-    /// slots in the last half of a minute of serving whoever there is room for.
+    /// The median number of slots in the last half of a minute of serving whoever there is room for, over an uplink of `rate` bytes per
+    /// second, where a body of 1 MB takes `alone` milliseconds at least.
     fn settles_at(rate: u64, alone: u64) -> usize {
-        let config = UploadConfig { slots: 8, slots_most: 64, ..UploadConfig::default() };
-        let (mut slots, mut now, mut most) = (Slots::new(&config), 0, 0);
+        let config = UploadConfig::default();
+        let (mut slots, mut now, mut numbers) = (Slots::new(&config), 0, Vec::new());
         while now < 60_000 * MILLI {
             let count = slots.limit() as u64;
-            let took = (alone * MILLI).max(count * 100_000 * 1_000_000_000 / rate);
-            now += took;
+            now += (alone * MILLI).max(count * 1_000_000 * 1_000_000_000 / rate);
             for _ in 0..count {
-                slots.sent(Time::from_nanos(now), 100_000, 1000, &config);
+                slots.sent(Time::from_nanos(now), 1_000_000, 1000, &config);
             }
             if now > 30_000 * MILLI {
-                most = most.max(slots.base.0);
+                numbers.push(slots.limit());
             }
         }
-        most
+        numbers.sort_unstable();
+        numbers[numbers.len() / 2]
     }
 
     #[test]
-    fn an_uplink_that_few_bodies_fill_sends_few() {
+    fn a_slow_uplink_sends_few_bodies_at_a_time_and_a_fast_one_as_many_as_it_sends_in_the_time_of_a_cold_connection()
+     {
         assert_eq!(settles_at(1_000_000, 1), 8);
-        assert_eq!(settles_at(10_000_000, 50), 8);
+        assert_eq!(settles_at(12_500_000, 50), 8);
+        assert_eq!(settles_at(100_000_000, 1), 15);
+        assert_eq!(settles_at(1_000_000_000, 1), 16, "more only take memory");
     }
 
     #[test]
     fn over_a_long_way_as_many_are_sent_as_fill_the_uplink() {
-        // 100 MB/s and 25 ms: 25 bodies are under way.
-        let slots = settles_at(100_000_000, 25);
-        assert!((20..=40).contains(&slots), "{slots} slots");
-        let slots = settles_at(1_000_000_000, 100);
-        assert!((48..=64).contains(&slots), "as many as may be: {slots}");
+        // 40 MB/s and 600 ms: 24 bodies are under way, and 8 are doubled twice.
+        assert_eq!(settles_at(40_000_000, 600), 32);
+        // A hundred would be, but they are in memory.
+        assert!((32..=33).contains(&settles_at(100_000_000, 1000)));
     }
 
     #[test]
@@ -183,6 +250,6 @@ mod tests {
         for number in 1..10_000 {
             slots.sent(Time::from_nanos(number * 10 * MILLI), 100_000, 3, &config);
         }
-        assert_eq!(slots.limit(), config.slots);
+        assert_eq!(slots.limit(), config.slots_first);
     }
 }

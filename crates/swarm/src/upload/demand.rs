@@ -1,0 +1,34 @@
+//! What a request is for, as far as it matters to the queue: whether others could serve it as well.
+
+/// What a request is for, by a number that the shell chose: equal for equal bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Content(u64);
+
+impl Content {
+    /// The content with number `content`.
+    pub const fn new(content: u64) -> Self {
+        Content(content)
+    }
+}
+
+/// Who else could serve a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Nobody, as far as its asker knows: it is no peer. Never turned away while there is room in the queue.
+    Here,
+    /// Others of the swarm, now or soon. Held only while few are: where the queue is long, an asker does better to look
+    /// for somebody whose uplink is idle than to stand in it.
+    Anywhere(Content),
+    /// Nobody yet: it was never sent from here, the only place where it can be.
+    OnlyHere(Content),
+}
+
+impl Demand {
+    /// What is asked for, where it matters.
+    pub(super) const fn content(self) -> Option<Content> {
+        match self {
+            Demand::Here => None,
+            Demand::Anywhere(content) | Demand::OnlyHere(content) => Some(content),
+        }
+    }
+}
