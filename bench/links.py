@@ -123,11 +123,11 @@ class Place:
     """Where one participant is: an address behind its own link, and a folder."""
 
     def __init__(self, space, address, folder):
-        self.space, self.address, self.folder = space, address, folder
+        self.space, self.address, self.folder, self.gate = space, address, folder, None
         folder.mkdir(parents=True)
 
     def start(self, name, argv, word=None):
-        return PlacedProcess(self, name, argv, word)
+        return PlacedProcess(self, name, argv, word, self.gate)
 
     def ask(self, url, data=None):
         """What a server answers to this participant; None if it does not."""
@@ -142,10 +142,25 @@ class Place:
         return json.loads(self.space.run("tc", "-s", "-j", "qdisc", "show", "dev", "eth0", "root"))[0]["bytes"]
 
 
+class Gate:
+    """Processes that are started behind it wait until it is opened: who is to start at once does so, and not one after
+    another as fast as this program can fork."""
+
+    def __init__(self):
+        self.wait, self.hold = os.pipe()
+
+    def before(self, argv):
+        return ["/bin/sh", "-c", 'read -r _; exec "$@" </dev/null', "gate", *argv]
+
+    def open(self):
+        os.close(self.hold)
+        os.close(self.wait)
+
+
 class PlacedProcess(Process):
     """A process at a place. It is not shaped by what else the machine does, as far as that can be had."""
 
-    def __init__(self, place, name, argv, word):
+    def __init__(self, place, name, argv, word, gate=None):
         def begin():
             die_with_parent()
             call(LIBC.setns, place.space.fd, CLONE_NEWNET)
@@ -153,7 +168,8 @@ class PlacedProcess(Process):
             # has these groups.
             with contextlib.suppress(OSError), open(AUTOGROUP, "w") as group:
                 group.write("-20")
-        super().__init__(name, argv, place.folder, word, begin=begin, env={**ENVIRONMENT, "HOME": str(place.folder)})
+        super().__init__(name, gate.before(argv) if gate else argv, place.folder, word, begin=begin,
+                         stdin=gate.wait if gate else None, env={**ENVIRONMENT, "HOME": str(place.folder)})
 
     def sample(self):
         """Memory is measured elsewhere (`bench/run`): here dozens of processes would have to be read all the time."""

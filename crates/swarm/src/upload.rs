@@ -293,6 +293,9 @@ impl Upload {
     fn grant(&mut self, now: Time, ticket: Ticket, request: Waiting) {
         let Waiting { requester, demand, bytes } = request;
         let halvings = self.halvings;
+        if matches!(demand, Demand::OnlyHere(_)) {
+            self.slots.first_copy();
+        }
         if let Some(content) = demand.content() {
             self.sent.note(now, content, self.config.contents);
         }

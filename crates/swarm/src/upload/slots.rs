@@ -14,7 +14,7 @@ use crate::UploadConfig;
 
 /// As many bodies are sent at a time as take this long together. A new connection needs six round trips for 1 MiB, which are
 /// 120 ms where one is 20 ms: where all bodies are sent in less, connections and not the uplink limit them.
-const BODY_TIME: Duration = Duration::from_millis(150);
+const BODY_TIME: Duration = Duration::from_millis(180);
 /// … and are no more bytes than this: over a short fast way they would only fill memory.
 const BODY_TIME_BYTES: u64 = 16 << 20;
 /// Until this long after the first body nothing is decided: at the start of a swarm all connections are cold, and every rate
@@ -22,8 +22,9 @@ const BODY_TIME_BYTES: u64 = 16 << 20;
 const WARM: Duration = Duration::from_millis(1500);
 /// A rate is measured over a stretch of at least this length, and of a body a slot.
 const STRETCH: Duration = Duration::from_millis(200);
-/// Stretches between two trials.
+/// Stretches between two trials: at first, and after many that helped nothing. A trial that fails costs the swarm something.
 const SETTLED: u32 = 8;
+const SETTLED_MOST: u32 = 64;
 /// A trial with twice the slots is worth its while from so many hundredths of the rate before: where slots are what
 /// limits, it gives nearly twice as much; less is chance …
 const BETTER: u64 = 130;
@@ -40,6 +41,8 @@ pub(super) struct Slots {
     /// Mean bytes of a body, where that was measured.
     body: u64,
     phase: Phase,
+    /// Stretches until the next trial.
+    pause: u32,
     /// When the first body was sent.
     first: Option<Time>,
     /// The stretch that is measured: since when, and bodies and bytes so far.
@@ -48,6 +51,8 @@ pub(super) struct Slots {
     bytes: u64,
     /// Requests refused in it.
     refused: usize,
+    /// Bodies were begun in it that are nowhere else.
+    firsts: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +88,13 @@ impl Slots {
             best: 0,
             body: 0,
             phase: Phase::Starting,
+            pause: SETTLED,
             first: None,
             since: Time::ZERO,
             bodies: 0,
             bytes: 0,
             refused: 0,
+            firsts: false,
         }
     }
 
@@ -106,6 +113,11 @@ impl Slots {
     /// A request is refused: there is more to send than slots and queue show.
     pub(super) const fn refused(&mut self) {
         self.refused = self.refused.saturating_add(1);
+    }
+
+    /// A body is begun that is nowhere else.
+    pub(super) const fn first_copy(&mut self) {
+        self.firsts = true;
     }
 
     /// A body of `bytes` is sent; `asked` requests are being served or wait.
@@ -133,12 +145,17 @@ impl Slots {
 
     fn begin(&mut self, now: Time) {
         (self.since, self.bodies, self.bytes, self.refused) = (now, 0, 0, 0);
+        self.firsts = false;
     }
 
     /// A stretch is over that had this rate; a trial may have up to `most` slots.
     fn measured(&mut self, now: Time, rate: u64, most: usize, config: &UploadConfig) {
         self.best = self.best.max(rate);
-        self.least = self.needed(config);
+        let needed = self.needed(config);
+        if std::mem::replace(&mut self.least, needed) > needed {
+            self.limit = self.least;
+            self.phase = Phase::Settled(self.pause, Trial::More);
+        }
         self.phase = match self.phase {
             Phase::Starting if self.first.is_some_and(|first| now.since(first) < WARM) => Phase::Starting,
             Phase::Starting => {
@@ -155,7 +172,8 @@ impl Slots {
                     Trial::Fewer if hundredths >= AS_GOOD => self.attempt(trial, before.rate, most),
                     Trial::More | Trial::Fewer => {
                         self.limit = before.slots;
-                        Phase::Settled(SETTLED, trial.other())
+                        self.pause = (self.pause * 2).min(SETTLED_MOST);
+                        Phase::Settled(self.pause, trial.other())
                     }
                 }
             }
@@ -165,10 +183,14 @@ impl Slots {
         }
     }
 
-    /// Bodies of the mean size that the best rate sends in [`BODY_TIME`].
+    /// Bodies of the mean size that the best rate sends in [`BODY_TIME`]. While what is sent is nowhere else, half as
+    /// many again as are above the least: the swarm needs nothing as much, and where uplinks are fast, the downlinks of its receivers are
+    /// taken by what they send each other, so that each of these bodies goes slower than the uplink could.
     fn needed(&self, config: &UploadConfig) -> usize {
         let in_memory = usize::try_from(BODY_TIME_BYTES / self.body.max(1)).unwrap_or(usize::MAX);
-        let bodies = self.bodies_in(BODY_TIME).min(in_memory);
+        let usual = self.bodies_in(BODY_TIME).min(in_memory);
+        let more = if self.firsts { usual.saturating_sub(config.slots) / 2 } else { 0 };
+        let bodies = usual.saturating_add(more);
         bodies.clamp(config.slots, most(self.body, config))
     }
 
@@ -179,7 +201,7 @@ impl Slots {
             Trial::Fewer => (self.limit / 2).max(self.least),
         };
         if (trial == Trial::More) != (next > self.limit) {
-            return Phase::Settled(SETTLED, trial.other());
+            return Phase::Settled(self.pause, trial.other());
         }
         self.limit = next;
         Phase::Changing(trial, before)
@@ -210,12 +232,18 @@ mod tests {
     /// The median number of slots in the last half of a minute of serving whoever there is room for, over an uplink of `rate` bytes per
     /// second, where a body of 1 MB takes `alone` milliseconds at least.
     fn settles_at(rate: u64, alone: u64) -> usize {
+        settles_with(rate, alone, |_| {})
+    }
+
+    /// The same, where this is said before each body.
+    fn settles_with(rate: u64, alone: u64, say: impl Fn(&mut Slots)) -> usize {
         let config = UploadConfig::default();
         let (mut slots, mut now, mut numbers) = (Slots::new(&config), 0, Vec::new());
         while now < 60_000 * MILLI {
             let count = slots.limit() as u64;
             now += (alone * MILLI).max(count * 1_000_000 * 1_000_000_000 / rate);
             for _ in 0..count {
+                say(&mut slots);
                 slots.sent(Time::from_nanos(now), 1_000_000, 1000, &config);
             }
             if now > 30_000 * MILLI {
@@ -231,8 +259,14 @@ mod tests {
      {
         assert_eq!(settles_at(1_000_000, 1), 8);
         assert_eq!(settles_at(12_500_000, 50), 8);
-        assert_eq!(settles_at(100_000_000, 1), 15);
+        assert_eq!(settles_at(60_000_000, 1), 10);
         assert_eq!(settles_at(1_000_000_000, 1), 16, "more only take memory");
+    }
+
+    #[test]
+    fn a_fast_uplink_sends_more_at_a_time_while_that_is_nowhere_else() {
+        assert_eq!(settles_with(1_000_000_000, 1, Slots::first_copy), 20);
+        assert_eq!(settles_with(1_000_000, 1, Slots::first_copy), 8);
     }
 
     #[test]
