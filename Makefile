@@ -23,8 +23,10 @@ test: setup ## every test: units, properties, crash points, real processes, page
 	$(CARGO) nextest run --workspace
 
 SEEDS ?= 5000
-simulate-long: ## whole swarms on a network that fails, for SEEDS=5000 seeds; `make test` tries 200
+STORIES ?= 100000
+simulate-long: ## many swarms: SEEDS=5000 on a network that fails (`make test`: 200), STORIES=100000 of the brains alone (1,000)
 	FAULT_SEEDS=$(SEEDS) $(CARGO) test -p faults swarms
+	SIM_STORIES=$(STORIES) $(CARGO) test --release -p sim --test stories
 
 lint: setup-lint ## formatting, clippy without warnings, licences and sources of what we depend on
 	$(CARGO) fmt --all --check

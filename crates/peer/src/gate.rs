@@ -21,7 +21,7 @@ struct State {
     waiting: HashMap<Ticket, oneshot::Sender<Result<(), Refused>>>,
 }
 
-/// No slot and no place in the queue.
+/// No slot, and no place in the part of the queue that is for such requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     pub(crate) retry_after: Duration,

@@ -246,10 +246,11 @@ async fn open(
 fn upload_config(limit_up: Option<u64>) -> UploadConfig {
     let usual = UploadConfig::default();
     let Some(limit) = limit_up else { return usual };
-    let slots = usize::try_from(limit / BODY_RATE).unwrap_or(usual.slots).clamp(2, usual.slots);
+    let wanted = usize::try_from(limit / BODY_RATE).unwrap_or(usize::MAX);
+    let slots = wanted.clamp(2, usual.slots);
     UploadConfig {
         slots,
-        slots_first: slots,
+        slots_first: wanted.clamp(2, usual.slots_first),
         slots_per_requester: slots.min(usual.slots_per_requester),
         ..usual
     }

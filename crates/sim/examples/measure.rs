@@ -108,7 +108,7 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
     match knob {
         "slots" => {
             for upload in [&mut brains.upload, &mut brains.seed_upload] {
-                upload.slots = value as usize;
+                (upload.slots, upload.slots_first) = (value as usize, value as usize);
                 upload.slots_per_requester = upload.slots_per_requester.min(upload.slots);
             }
         }

@@ -83,16 +83,14 @@ pub(crate) enum Next {
 }
 
 impl Uplink {
-    /// The first body that may send, from place `from` on; it is taken out.
-    pub(crate) fn next(&mut self, now: Time, from: usize) -> Next {
-        let mut first: Option<Time> = None;
-        for at in (from..self.flows.len()).chain(0..from) {
-            let due = self.flows[at].next_at;
-            if due <= now {
-                return Next::Send(self.flows.swap_remove(at));
-            }
-            first = Some(first.map_or(due, |first| first.min(due)));
+    /// One of the bodies that may send, `draw` says which; it is taken out.
+    pub(crate) fn next(&mut self, now: Time, draw: usize) -> Next {
+        let may_send = self.flows.iter().filter(|flow| flow.next_at <= now).count();
+        if let Some(nth) = draw.checked_rem(may_send) {
+            let mut those = (0..self.flows.len()).filter(|&at| self.flows[at].next_at <= now);
+            return those.nth(nth).map_or(Next::Idle, |at| Next::Send(self.flows.swap_remove(at)));
         }
+        let first = self.flows.iter().map(|flow| flow.next_at).min();
         first.map_or(Next::Idle, Next::Wait)
     }
 

@@ -77,6 +77,8 @@ pub struct Config {
     /// So many "busy" in a row, without one success, count as one failure: a crowded seed is left to others for a
     /// while, and places taken by those who never serve become free.
     pub busies_a_failure: u32,
+    /// Of those, one in this time counts: where many share, being refused some times a second is nothing unusual.
+    pub busy_counts_every: Duration,
     /// Pause after the first failure of a neighbour; it doubles with every further one.
     pub backoff_first: Duration,
     /// The longest such pause.
@@ -86,6 +88,9 @@ pub struct Config {
     pub avoided_most: usize,
     /// A busy neighbour is left alone at least this long, whatever it says: no hot loop.
     pub busy_least: Duration,
+    /// A chunk that it turned us away with is left to others at least this long: it is refused for what others do, which takes
+    /// longer than a place in a queue.
+    pub elsewhere_least: Duration,
     /// And at most this long: nobody can send us away for a day.
     pub busy_most: Duration,
     /// Suggestions of a neighbour that are remembered; the oldest is forgotten first.
@@ -147,10 +152,12 @@ impl Default for Config {
             failures_most: 3,
             misses_a_failure: 8,
             busies_a_failure: 16,
+            busy_counts_every: Duration::from_secs(1),
             backoff_first: Duration::from_secs(1),
             backoff_last: Duration::from_secs(30),
             avoided_most: 16,
             busy_least: Duration::from_millis(50),
+            elsewhere_least: Duration::from_millis(250),
             busy_most: Duration::from_secs(30),
             suggestions_most: 8,
             wishes_most: 8,
@@ -169,6 +176,8 @@ pub struct UploadConfig {
     pub slots_most: usize,
     /// … and at most so many bytes of bodies: they are in memory.
     pub slots_bytes: u64,
+    /// But always so many bodies, however large: one is sent while the next is read.
+    pub slots_large: usize,
     /// Of the slots, one requester gets at most so many, even when nobody else asks: a newcomer finds a free one.
     pub slots_per_requester: usize,
     /// Requests held waiting. A held request is cheaper than a bounced one, but must be served before its asker loses
@@ -212,6 +221,7 @@ impl Default for UploadConfig {
             slots_first: 16,
             slots_most: 64,
             slots_bytes: 32 << 20,
+            slots_large: 2,
             slots_per_requester: 6,
             queue: 256,
             queue_anywhere: 6,

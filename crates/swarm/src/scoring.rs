@@ -23,6 +23,8 @@ pub(crate) struct Score {
     failures: u32,
     misses: u32,
     busies: u32,
+    /// When the last of them was counted.
+    busy_at: Option<Time>,
     /// When the last failure was counted: what was asked before that belongs to the same misfortune.
     failed_at: Option<Time>,
 }
@@ -37,6 +39,7 @@ impl Score {
             failures: 0,
             misses: 0,
             busies: 0,
+            busy_at: None,
             failed_at: None,
         }
     }
@@ -119,12 +122,16 @@ impl Score {
     /// so often, without one success, that this counts as a failure.
     pub(crate) fn busy(
         &mut self,
+        now: Time,
         retry_after: Duration,
         in_flight: u32,
         config: &Config,
     ) -> (Duration, bool) {
         self.accepts = in_flight.clamp(1, config.depth_most);
-        self.busies += 1;
+        if self.busy_at.is_none_or(|counted| now.since(counted) >= config.busy_counts_every) {
+            self.busies += 1;
+            self.busy_at = Some(now);
+        }
         let failure = self.busies >= config.busies_a_failure;
         if failure {
             self.busies = 0;
@@ -272,11 +279,11 @@ mod tests {
     fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
         let (mut score, config) = score();
         score.meter.rate = Some(16 << 20);
-        assert_eq!(score.busy(Duration::ZERO, 3, &config), (config.busy_least, false));
+        assert_eq!(score.busy(at(0), Duration::ZERO, 3, &config), (config.busy_least, false));
         assert_eq!(score.depth(&config, 1000), 3);
         score.succeeded(&config);
         assert_eq!(score.depth(&config, 1000), 4);
-        assert_eq!(score.busy(Duration::from_secs(86_400), 0, &config), (config.busy_most, false));
+        assert_eq!(score.busy(at(0), Duration::from_secs(86_400), 0, &config), (config.busy_most, false));
         assert_eq!(score.depth(&config, 1000), 1);
     }
 }

@@ -7,6 +7,9 @@
 //! The queue's last places are for those who have few in it: a requester may have no more waiting than places are
 //! left (the dynamic threshold of Choudhury and Hahne, 1998), so no one can fill it alone.
 //!
+//! Of requests for what other peers could send as well, only a few wait (`Demand`): who is refused asks one whose uplink is
+//! idle, instead of standing in a queue that it cannot see.
+//!
 //! What was sent least lately goes before all that: an uplink is worth most while it brings the swarm what nobody else
 //! can. As long as enough requests for new content wait, requests for what was just sent are turned away: whoever got
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
@@ -83,6 +86,7 @@ pub struct Upload {
     next_ticket: u64,
     /// Granted requests.
     active: BTreeMap<Ticket, Active>,
+    active_bytes: u64,
     /// Held requests, the oldest first.
     waiting: BTreeMap<Ticket, Waiting>,
     waiting_bytes: u64,
@@ -139,6 +143,7 @@ impl Upload {
             config,
             next_ticket: 0,
             active: BTreeMap::new(),
+            active_bytes: 0,
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             requesters: BTreeMap::new(),
@@ -152,10 +157,10 @@ impl Upload {
     pub fn ask(&mut self, now: Time, requester: Requester, demand: Demand, bytes: u32) -> Answer {
         self.advance(now);
         let account = self.requesters.get(&requester).copied().unwrap_or_default();
-        let direct = self.active.len() < self.slots.limit() && self.may_have_slot(&account);
+        let direct = self.has_slot(bytes) && self.may_have_slot(&account);
         if !direct && !self.may_wait(&account, demand, bytes) {
             self.slots.refused();
-            return Answer::Refuse { retry_after: self.retry_after() };
+            return Answer::Refuse { retry_after: self.retry_after(demand) };
         }
         if !direct && self.is_stale(demand) && self.fresh_waiting() >= self.config.fresh_enough {
             return Answer::Elsewhere { retry_after: self.config.elsewhere };
@@ -183,6 +188,7 @@ impl Upload {
             self.stop_waiting(waiting);
         }
         if let Some(active) = self.active.remove(&ticket) {
+            self.active_bytes -= u64::from(active.bytes);
             self.service = (self.service * 7 + now.since(active.since)) / 8;
             let asked = self.active.len() + self.waiting.len() + 1;
             self.slots.sent(now, active.bytes, asked, &self.config);
@@ -191,8 +197,8 @@ impl Upload {
             }
         }
         let mut granted = Vec::new();
-        while self.active.len() < self.slots.limit()
-            && let Some((ticket, waiting)) = self.least_served()
+        while let Some((ticket, waiting)) = self.least_served()
+            && self.has_slot(waiting.bytes)
         {
             self.waiting.remove(&ticket);
             self.stop_waiting(waiting);
@@ -253,6 +259,12 @@ impl Upload {
         self.active.len()
     }
 
+    /// Whether a slot is free for a body of so many bytes: bodies are in memory, and may be larger than those before.
+    fn has_slot(&self, bytes: u32) -> bool {
+        let fits = self.active_bytes.saturating_add(bytes.into()) <= self.config.slots_bytes;
+        self.active.len() < self.slots.limit() && (fits || self.active.len() < self.config.slots_large)
+    }
+
     fn may_have_slot(&self, account: &Account) -> bool {
         account.active < self.config.slots_per_requester
     }
@@ -260,7 +272,7 @@ impl Upload {
     fn may_wait(&self, account: &Account, demand: Demand, bytes: u32) -> bool {
         let free = self.config.queue.saturating_sub(self.waiting.len());
         let fits = self.waiting_bytes.saturating_add(bytes.into()) <= self.config.queue_bytes;
-        let better_elsewhere = matches!(demand, Demand::Anywhere(_)) && self.is_crowded();
+        let better_elsewhere = matches!(demand, Demand::Anywhere(_)) && self.is_crowded_for(account);
         free > 0
             && !better_elsewhere
             && account.waiting < self.config.queue_per_requester.min(free)
@@ -268,14 +280,21 @@ impl Upload {
     }
 
     /// Whoever can get what it wants elsewhere, waits there for less time. Not while slots are free: then it waits for its own.
-    fn is_crowded(&self) -> bool {
+    /// Here, too, nobody may have more waiting than places are left.
+    fn is_crowded_for(&self, account: &Account) -> bool {
         let most = self.slots.bodies_in(self.config.queue_time).max(self.config.queue_anywhere);
-        self.active.len() >= self.slots.limit() && self.waiting_anywhere() >= most
+        let left = most.saturating_sub(self.waiting_anywhere());
+        self.active.len() >= self.slots.limit() && account.waiting >= left
     }
 
-    /// Requests waiting for what others could send as well.
+    /// Requests waiting for what others could send as well, or can by now.
     fn waiting_anywhere(&self) -> usize {
-        self.waiting.values().filter(|one| matches!(one.demand, Demand::Anywhere(_))).count()
+        let is_anywhere = |demand| match demand {
+            Demand::Here => false,
+            Demand::Anywhere(_) => true,
+            Demand::OnlyHere(_) => self.is_stale(demand),
+        };
+        self.waiting.values().filter(|one| is_anywhere(one.demand)).count()
     }
 
     /// The waiting request to be granted next: for what was sent least, of the requester that was served least, the
@@ -293,7 +312,7 @@ impl Upload {
     fn grant(&mut self, now: Time, ticket: Ticket, request: Waiting) {
         let Waiting { requester, demand, bytes } = request;
         let halvings = self.halvings;
-        if matches!(demand, Demand::OnlyHere(_)) {
+        if matches!(demand, Demand::OnlyHere(_)) && !self.is_stale(demand) {
             self.slots.first_copy();
         }
         if let Some(content) = demand.content() {
@@ -304,6 +323,7 @@ impl Upload {
             account.halvings = halvings;
             account.active += 1;
         }
+        self.active_bytes += u64::from(bytes);
         self.active.insert(ticket, Active { requester, bytes, since: now });
     }
 
@@ -315,9 +335,13 @@ impl Upload {
     }
 
     /// When the queue will have moved on, as far as the bodies served lately tell.
-    fn retry_after(&self) -> Duration {
+    fn retry_after(&self, demand: Demand) -> Duration {
+        let waiting = match demand {
+            Demand::Anywhere(_) => self.waiting_anywhere(),
+            Demand::Here | Demand::OnlyHere(_) => self.waiting.len(),
+        };
         // One round more than there are: others come, too.
-        let ahead = u32::try_from(self.waiting.len() / self.active.len().max(1) + 2).unwrap_or(u32::MAX);
+        let ahead = u32::try_from(waiting / self.active.len().max(1) + 2).unwrap_or(u32::MAX);
         self.service.saturating_mul(ahead).clamp(self.config.retry_least, self.config.retry_most)
     }
 
@@ -350,13 +374,10 @@ impl Upload {
     /// When they do not: that is a defect of this crate.
     #[doc(hidden)]
     pub fn check_invariants(&self) {
-        assert!(
-            self.active.len() <= self.config.slots_most.max(self.config.slots_first),
-            "more bodies than slots"
-        );
+        let slots_most = self.config.slots_most.max(self.config.slots_first).max(self.config.slots);
+        assert!(self.active.len() <= slots_most, "more bodies than slots");
         assert!(self.waiting.len() <= self.config.queue, "the queue is too long");
-        let most =
-            self.config.requesters.max(self.config.slots_most + self.config.slots_first + self.config.queue);
+        let most = self.config.requesters.max(slots_most + self.config.queue);
         assert!(self.requesters.len() <= most, "too many requesters remembered");
         let bytes: u64 = self.waiting.values().map(|waiting| u64::from(waiting.bytes)).sum();
         assert_eq!(bytes, self.waiting_bytes, "bytes held waiting");
@@ -368,7 +389,14 @@ impl Upload {
             assert!(waiting <= self.config.queue_per_requester, "too many waiting for {requester:?}");
         }
         assert!(self.sent.len() <= self.config.contents, "too many contents remembered");
-        let free = self.slots.limit().saturating_sub(self.active.len());
-        assert!(free == 0 || self.least_served().is_none(), "a slot is free and somebody waits for it");
+        let active_bytes: u64 = self.active.values().map(|active| u64::from(active.bytes)).sum();
+        assert_eq!(active_bytes, self.active_bytes, "bytes of bodies");
+        let few = self.active.len() <= self.config.slots_large;
+        assert!(few || active_bytes <= self.config.slots_bytes, "bodies of {active_bytes} bytes in memory");
+        let next = self.least_served();
+        assert!(
+            !next.is_some_and(|(_, waiting)| self.has_slot(waiting.bytes)),
+            "a slot is free and somebody waits for it"
+        );
     }
 }

@@ -110,8 +110,12 @@ fn a32_one_greedy_requester_does_not_take_the_share_of_twenty_others() {
 
 #[test]
 fn a32_a_greedy_requester_cannot_fill_the_queue_alone() {
-    let mut server =
-        Server::new(UploadConfig { queue: 20, queue_per_requester: 64, ..UploadConfig::default() });
+    let mut server = Server::new(UploadConfig {
+        slots_first: 8,
+        queue: 20,
+        queue_per_requester: 64,
+        ..UploadConfig::default()
+    });
     let taken = (0..1000).filter(|_| server.ask(who(1))).count();
     assert_eq!(taken, 6 + 10, "its slots, and half of the queue");
     assert!(
@@ -282,6 +286,7 @@ proptest! {
     ) {
         let config = UploadConfig {
             slots: 3,
+            slots_first: 3,
             slots_per_requester: 2,
             queue: 10,
             queue_per_requester: 4,
@@ -410,6 +415,35 @@ fn while_all_slots_are_taken_few_wait_for_what_others_have_and_anybody_for_what_
     assert!(matches!(ask(3, anywhere(3)), Answer::Refuse { .. }), "elsewhere an uplink may be idle");
     assert!(matches!(ask(4, only_here(4)), Answer::Wait(_)));
     assert!(matches!(ask(5, Demand::Here), Answer::Wait(_)));
+}
+
+#[test]
+fn a32_of_the_places_for_what_others_have_too_nobody_takes_more_than_are_left() {
+    let mut upload = Upload::new(UploadConfig {
+        slots: 1,
+        slots_first: 1,
+        slots_per_requester: 1,
+        ..UploadConfig::default()
+    });
+    let mut chunks = 0..;
+    let mut waits = |number| {
+        let content = Content::new(chunks.next().unwrap_or_default());
+        matches!(upload.ask(Time::ZERO, who(number), Demand::Anywhere(content), BODY), Answer::Wait(_))
+    };
+    assert!(!waits(0), "the only slot");
+    assert_eq!((0..100).filter(|_| waits(1)).count(), 3, "half of the six places, however often it asks");
+    assert!(waits(2) && waits(3), "others find one");
+}
+
+#[test]
+fn bodies_in_memory_are_bounded_by_bytes_whatever_was_small_before() {
+    let config = UploadConfig::default();
+    let mut upload = Upload::new(config.clone());
+    let granted = (0..100).filter(|&number| {
+        matches!(upload.ask(Time::ZERO, who(number), Demand::Here, 16 << 20), Answer::Grant(_))
+    });
+    assert_eq!(granted.count() as u64, config.slots_bytes >> 24);
+    upload.check_invariants();
 }
 
 #[test]

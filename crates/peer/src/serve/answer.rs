@@ -26,10 +26,10 @@ pub(super) fn bad_request(detail: &str) -> Response {
     problem(StatusCode::BAD_REQUEST, "bad request", detail)
 }
 
-/// Every slot and the queue are taken.
+/// Every slot is taken, and the part of the queue where this could wait.
 pub(super) fn busy(retry_after: Duration) -> Response {
     let mut response =
-        problem(StatusCode::TOO_MANY_REQUESTS, "busy", "every upload slot and the queue are taken");
+        problem(StatusCode::TOO_MANY_REQUESTS, "busy", "every upload slot and the queue for this are taken");
     // Whole seconds are all the header can say (RFC 9110 §10.2.3).
     let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
     let headers = response.headers_mut();

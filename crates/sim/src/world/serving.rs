@@ -185,9 +185,8 @@ impl World<'_> {
         let uplink = &mut self.node(id).uplink;
         uplink.armed = None;
         debug_assert!(uplink.busy_until <= now, "one slice at a time");
-        let bodies = uplink.flows.len();
-        let from = self.rng.random_range(0..bodies.max(1));
-        match self.node(id).uplink.next(now, from) {
+        let draw = self.rng.random_range(0..usize::MAX);
+        match self.node(id).uplink.next(now, draw) {
             Next::Idle => {}
             Next::Wait(until) => self.arm_uplink(id, until),
             Next::Send(flow) => self.send_slice(id, flow),

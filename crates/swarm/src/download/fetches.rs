@@ -65,7 +65,7 @@ impl Download {
             }
             Failure::Busy { retry_after } => {
                 let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) else { return };
-                let (pause, failure) = neighbour.score.busy(retry_after, neighbour.flying, &self.config);
+                let (pause, failure) = neighbour.score.busy(now, retry_after, neighbour.flying, &self.config);
                 if failure {
                     self.blame(now, fetch.peer, fetch.started, actions);
                 }
@@ -79,7 +79,7 @@ impl Download {
 
     /// Leaves `chunk` to others for a while: `peer` turned us away.
     fn avoid(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex, retry_after: Duration) {
-        let pause = retry_after.clamp(self.config.busy_least, self.config.busy_most);
+        let pause = retry_after.clamp(self.config.elsewhere_least, self.config.busy_most);
         let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
         neighbour.avoided.push((chunk.get(), now + pause));
         self.avoided.insert((now + pause, peer));

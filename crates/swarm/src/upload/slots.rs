@@ -31,12 +31,16 @@ const BETTER: u64 = 130;
 /// … and one with half of them down to so many.
 const AS_GOOD: u64 = 95;
 
+/// The best rate loses one part in this many with every stretch that is slower.
+const FORGETS: u64 = 16;
+
 /// Finds the number of slots.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     limit: usize,
     /// Never fewer than these: what the best rate so far needs.
     least: usize,
+    /// The best rate of late, in bytes per second.
     best: u64,
     /// Mean bytes of a body, where that was measured.
     body: u64,
@@ -150,11 +154,12 @@ impl Slots {
 
     /// A stretch is over that had this rate; a trial may have up to `most` slots.
     fn measured(&mut self, now: Time, rate: u64, most: usize, config: &UploadConfig) {
-        self.best = self.best.max(rate);
+        // The best of late: a link may become slower, and a burst out of buffers is not its rate.
+        self.best = rate.max(self.best - self.best / FORGETS);
         let needed = self.needed(config);
-        if std::mem::replace(&mut self.least, needed) > needed {
+        let least = std::mem::replace(&mut self.least, needed);
+        if self.limit == least && self.phase != Phase::Starting {
             self.limit = self.least;
-            self.phase = Phase::Settled(self.pause, Trial::More);
         }
         self.phase = match self.phase {
             Phase::Starting if self.first.is_some_and(|first| now.since(first) < WARM) => Phase::Starting,
@@ -197,10 +202,11 @@ impl Slots {
     fn attempt(&mut self, trial: Trial, rate: u64, most: usize) -> Phase {
         let before = Before { slots: self.limit, rate };
         let next = match trial {
-            Trial::More => (self.limit * 2).min(most),
+            Trial::More => self.limit * 2,
             Trial::Fewer => (self.limit / 2).max(self.least),
         };
-        if (trial == Trial::More) != (next > self.limit) {
+        // Less than twice as many cannot show what doubling does.
+        if next == self.limit || next > most.max(self.limit) {
             return Phase::Settled(self.pause, trial.other());
         }
         self.limit = next;
@@ -267,6 +273,19 @@ mod tests {
     fn a_fast_uplink_sends_more_at_a_time_while_that_is_nowhere_else() {
         assert_eq!(settles_with(1_000_000_000, 1, Slots::first_copy), 20);
         assert_eq!(settles_with(1_000_000, 1, Slots::first_copy), 8);
+    }
+
+    #[test]
+    fn an_uplink_that_becomes_slow_sends_few_again() {
+        let config = UploadConfig::default();
+        let (mut slots, mut now) = (Slots::new(&config), 0);
+        for rate in [1_000_000_000, 1_000_000] {
+            for _ in 0..2000 {
+                now += 1_000_000 * 1_000_000_000 / rate;
+                slots.sent(Time::from_nanos(now), 1_000_000, 1000, &config);
+            }
+        }
+        assert_eq!(slots.limit(), config.slots);
     }
 
     #[test]
