@@ -65,7 +65,7 @@ def run(case, swarm, content, folder):
 
 
 class Trial:
-    """From the first leecher's start until the last honest one is complete, or out of time."""
+    """From the moment at which the leechers are let go until the last honest one is complete, or out of time."""
 
     def __init__(self, case, swarm, content, seed, places):
         self.case, self.swarm, self.content, self.seed = case, swarm, content, seed
