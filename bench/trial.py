@@ -70,7 +70,8 @@ class Trial:
     def __init__(self, case, swarm, content, seed, places):
         self.case, self.swarm, self.content, self.seed = case, swarm, content, seed
         self.coming = list(zip(places, case.lies))
-        self.coming_later = self.coming
+        # A liar is two programs, and the second needs the first: such a swarm comes one by one.
+        self.is_gathered = not case.every_s and not any(case.lies)
         self.leechers, self.liars = [], []
         self.honest_places, self.lying_places = [], []
 
@@ -106,17 +107,13 @@ class Trial:
                 "other_share": max(0.0, busy - cpu) / (wall * os.cpu_count()), "stolen_s": stolen}
 
     def gather(self):
-        """Who is to come at once is started before the clock, behind a gate. Liars are not: each is two programs, and the second
-        needs the first."""
+        """Who is to come at once is started before the clock, behind a gate."""
         self.gate = Gate()
-        if self.case.every_s or any(lies for _, lies in self.coming):
-            return
-        for place, lies in self.coming:
-            place.gate = self.gate
-            self.come(place, lies)
-            place.gate = None
-        self.coming_later = []
-        time.sleep(GATHER_S)
+        if self.is_gathered:
+            for place, lies in self.coming:
+                place.gate = self.gate
+                self.come(place, lies)
+            time.sleep(GATHER_S)
 
     def come(self, place, lies):
         if lies:
@@ -128,7 +125,7 @@ class Trial:
 
     def play(self, limit):
         self.gate.open()
-        for n, (place, lies) in enumerate(self.coming_later):
+        for n, (place, lies) in enumerate([] if self.is_gathered else self.coming):
             if self.case.every_s:
                 self.watch_until(self.start + n * self.case.every_s)
             self.come(place, lies)

@@ -304,3 +304,28 @@ fn retry_after(headers: &HeaderMap) -> Duration {
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused_with(heads: &[(&'static str, &'static str)]) -> Failure {
+        turned_away(
+            &heads.iter().map(|&(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
+        )
+    }
+
+    #[test]
+    fn a_refusals_milliseconds_count_before_its_seconds_and_nonsense_is_as_if_it_were_not_there() {
+        let busy = |millis| Failure::Busy { retry_after: Duration::from_millis(millis) };
+        assert_eq!(refused_with(&[(HT_RETRY, "260"), ("retry-after", "1")]), busy(260));
+        assert_eq!(refused_with(&[("retry-after", "2")]), busy(2000));
+        assert_eq!(refused_with(&[(HT_RETRY, "soon"), ("retry-after", "3")]), busy(3000));
+        assert_eq!(
+            refused_with(&[("retry-after", "Thu, 26 Nov 2026 17:00:00 GMT")]),
+            Failure::Busy { retry_after: BUSY }
+        );
+        let elsewhere = Failure::Elsewhere { retry_after: Duration::from_secs(1) };
+        assert_eq!(refused_with(&[(HT_ELSEWHERE, "1000"), (HT_RETRY, "260")]), elsewhere);
+    }
+}

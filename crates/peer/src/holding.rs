@@ -10,7 +10,7 @@ use bytes::Bytes;
 use protocol::api::peer::Gains;
 use protocol::{ChunkIndex, ChunkSet, Time, Torrent, VerifiedChunk};
 use store::{Complete, Partial, StoreError};
-use swarm::FirstCopies;
+use swarm::{Content, Demand, FirstCopies};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::acquaintances::Acquaintances;
@@ -326,9 +326,9 @@ impl Holding {
         }
     }
 
-    /// `chunk` was never sent from here, and is nowhere else.
-    pub(crate) fn is_first(&self, chunk: ChunkIndex) -> bool {
-        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).is_first(chunk)
+    /// Who else could serve a request of a peer for `chunk`.
+    pub(crate) fn demand(&self, chunk: ChunkIndex, content: Content) -> Demand {
+        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).demand(chunk, content)
     }
 
     /// `chunk` is sent to somebody.

@@ -1,12 +1,11 @@
 //! Links, shared slice by slice.
 //!
 //! An uplink sends one slice of one body at a time, any of those that may send: connections share a link evenly on
-//! average only, and bodies that begin together do not end together (decision 10 has what real ones do). A slice takes its place in the downlink's queue
-//! in the order of sending. A body sends its next slice when the last one is within [`crate::Network::queue`] of being
-//! through the downlink (what congestion control and a router's buffer do), and no faster than a window a round trip
-//! (which doubles from small, as slow start does). So both ends are kept busy by whoever can use them, bodies share a
-//! full uplink equally, and a full downlink shares itself equally between those who send to it: within a slice per
-//! body, what TCP gives.
+//! average only, and bodies that begin together do not end together (decision 10 has what real ones do). A slice takes
+//! its place in the downlink's queue in the order of sending. A body sends its next slice when the last one is within
+//! [`crate::Network::queue`] of being through the downlink (what congestion control and a router's buffer do), and no
+//! faster than a window a round trip (which doubles from small, as slow start does). So both ends are kept busy by
+//! whoever can use them, and are shared by their bodies as TCP shares them: equally in the long run.
 //!
 //! Small messages take their room, and wait behind bodies as long as [`scenario::rollout::Network::uplink_queue`] says.
 //! Loss caps a connection's window and delays a slice by a round trip; what is sent again is part of the headers.

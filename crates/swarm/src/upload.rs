@@ -15,6 +15,7 @@
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
 //! memory ends: what was not passed on is sent again.
 
+mod check;
 mod demand;
 mod first_copies;
 mod sent;
@@ -90,6 +91,8 @@ pub struct Upload {
     /// Held requests, the oldest first.
     waiting: BTreeMap<Ticket, Waiting>,
     waiting_bytes: u64,
+    /// The next to be served, whose body has to wait for memory: nobody overtakes it.
+    held_for: Option<Ticket>,
     requesters: BTreeMap<Requester, Account>,
     sent: Sent,
     slots: Slots,
@@ -146,6 +149,7 @@ impl Upload {
             active_bytes: 0,
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
+            held_for: None,
             requesters: BTreeMap::new(),
             sent: Sent::default(),
             turned_away: Vec::new(),
@@ -157,7 +161,9 @@ impl Upload {
     pub fn ask(&mut self, now: Time, requester: Requester, demand: Demand, bytes: u32) -> Answer {
         self.advance(now);
         let account = self.requesters.get(&requester).copied().unwrap_or_default();
-        let direct = self.has_slot(bytes) && self.may_have_slot(&account);
+        let is_next =
+            self.active.len() < self.slots.limit() && self.held_for.is_none() && self.may_have_slot(&account);
+        let direct = is_next && self.has_slot(bytes);
         if !direct && !self.may_wait(&account, demand, bytes) {
             self.slots.refused();
             return Answer::Refuse { retry_after: self.retry_after(demand) };
@@ -171,6 +177,9 @@ impl Upload {
         if direct {
             self.grant(now, ticket, Waiting { requester, demand, bytes });
             return Answer::Grant(ticket);
+        }
+        if is_next {
+            self.held_for = Some(ticket);
         }
         self.waiting.insert(ticket, Waiting { requester, demand, bytes });
         self.waiting_bytes += u64::from(bytes);
@@ -186,6 +195,7 @@ impl Upload {
         self.advance(now);
         if let Some(waiting) = self.waiting.remove(&ticket) {
             self.stop_waiting(waiting);
+            self.held_for = self.held_for.filter(|&held_for| held_for != ticket);
         }
         if let Some(active) = self.active.remove(&ticket) {
             self.active_bytes -= u64::from(active.bytes);
@@ -197,9 +207,14 @@ impl Upload {
             }
         }
         let mut granted = Vec::new();
-        while let Some((ticket, waiting)) = self.least_served()
-            && self.has_slot(waiting.bytes)
+        while self.active.len() < self.slots.limit()
+            && let Some((ticket, waiting)) = self.next()
         {
+            if !self.has_slot(waiting.bytes) {
+                self.held_for = Some(ticket);
+                break;
+            }
+            self.held_for = None;
             self.waiting.remove(&ticket);
             self.stop_waiting(waiting);
             self.grant(now, ticket, waiting);
@@ -231,7 +246,8 @@ impl Upload {
         if waiting(self, false).len() < self.config.fresh_enough {
             return;
         }
-        for ticket in waiting(self, true) {
+        let held_for = self.held_for;
+        for ticket in waiting(self, true).into_iter().filter(|&ticket| held_for != Some(ticket)) {
             if let Some(waiting) = self.waiting.remove(&ticket) {
                 self.stop_waiting(waiting);
                 self.turned_away.push(ticket);
@@ -297,7 +313,13 @@ impl Upload {
         self.waiting.values().filter(|one| is_anywhere(one.demand)).count()
     }
 
-    /// The waiting request to be granted next: for what was sent least, of the requester that was served least, the
+    /// The waiting request to be granted next.
+    fn next(&self) -> Option<(Ticket, Waiting)> {
+        let held = self.held_for.and_then(|ticket| Some((ticket, *self.waiting.get(&ticket)?)));
+        held.or_else(|| self.least_served())
+    }
+
+    /// Of those that may have a slot, the one to be granted next: for what was sent least, of the requester that was served least, the
     /// oldest.
     fn least_served(&self) -> Option<(Ticket, Waiting)> {
         let candidates = self.waiting.iter().filter_map(|(&ticket, &waiting)| {
@@ -366,37 +388,5 @@ impl Upload {
             }
         }
         self.requesters.insert(requester, Account { halvings: self.halvings, ..Account::default() });
-    }
-
-    /// Asserts that the counts agree and the limits hold; looks at everything, for tests and simulations.
-    ///
-    /// # Panics
-    /// When they do not: that is a defect of this crate.
-    #[doc(hidden)]
-    pub fn check_invariants(&self) {
-        let slots_most = self.config.slots_most.max(self.config.slots_first).max(self.config.slots);
-        assert!(self.active.len() <= slots_most, "more bodies than slots");
-        assert!(self.waiting.len() <= self.config.queue, "the queue is too long");
-        let most = self.config.requesters.max(slots_most + self.config.queue);
-        assert!(self.requesters.len() <= most, "too many requesters remembered");
-        let bytes: u64 = self.waiting.values().map(|waiting| u64::from(waiting.bytes)).sum();
-        assert_eq!(bytes, self.waiting_bytes, "bytes held waiting");
-        for (requester, account) in &self.requesters {
-            let active = self.active.values().filter(|one| one.requester == *requester).count();
-            let waiting = self.waiting.values().filter(|one| one.requester == *requester).count();
-            assert_eq!((active, waiting), (account.active, account.waiting), "in hand for {requester:?}");
-            assert!(active <= self.config.slots_per_requester, "too many slots for {requester:?}");
-            assert!(waiting <= self.config.queue_per_requester, "too many waiting for {requester:?}");
-        }
-        assert!(self.sent.len() <= self.config.contents, "too many contents remembered");
-        let active_bytes: u64 = self.active.values().map(|active| u64::from(active.bytes)).sum();
-        assert_eq!(active_bytes, self.active_bytes, "bytes of bodies");
-        let few = self.active.len() <= self.config.slots_large;
-        assert!(few || active_bytes <= self.config.slots_bytes, "bodies of {active_bytes} bytes in memory");
-        let next = self.least_served();
-        assert!(
-            !next.is_some_and(|(_, waiting)| self.has_slot(waiting.bytes)),
-            "a slot is free and somebody waits for it"
-        );
     }
 }

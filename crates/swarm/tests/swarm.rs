@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
 use swarm::{
-    Action, Answer, Config, Content, Demand, Download, Event, Failure, FetchId, FirstCopies, Gained, PeerKey,
+    Action, Answer, Config, Content, Download, Event, Failure, FetchId, FirstCopies, Gained, PeerKey,
     Requester, Ticket, Upload, UploadConfig,
 };
 
@@ -215,8 +215,7 @@ impl Swarm {
         }
         let requester = Requester::new(request.from as u64);
         let (content, chunk) = (Content::new(request.chunk.into()), ChunkIndex::new(request.chunk));
-        let only_here = self.nodes[to].firsts.is_first(chunk);
-        let demand = if only_here { Demand::OnlyHere(content) } else { Demand::Anywhere(content) };
+        let demand = self.nodes[to].firsts.demand(chunk, content);
         match self.nodes[to].upload.ask(self.now, requester, demand, self.chunk_bytes) {
             Answer::Grant(ticket) => {
                 self.nodes[to].requests.insert(ticket, request);

@@ -26,6 +26,11 @@ struct Server {
     served: BTreeMap<Requester, u64>,
 }
 
+/// One body at a time: whoever comes second waits.
+fn one_slot() -> UploadConfig {
+    UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() }
+}
+
 impl Server {
     const BODY_MILLIS: u64 = 40;
 
@@ -137,7 +142,7 @@ fn a_newcomer_finds_a_free_slot_and_a_lone_requester_gets_nearly_all() {
 
 #[test]
 fn who_was_served_least_lately_goes_first_and_old_service_is_forgotten() {
-    let config = UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let config = one_slot();
     let mut upload = Upload::new(config);
     let grant = |upload: &mut Upload, at: u64, number| match upload.ask(
         millis(at),
@@ -163,7 +168,7 @@ fn who_was_served_least_lately_goes_first_and_old_service_is_forgotten() {
 
 #[test]
 fn who_goes_away_while_waiting_or_being_served_leaves_no_trace() {
-    let config = UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let config = one_slot();
     let mut upload = Upload::new(config);
     let Answer::Grant(served) = upload.ask(Time::ZERO, who(1), Demand::Here, BODY) else {
         panic!("not granted")
@@ -185,13 +190,7 @@ fn who_goes_away_while_waiting_or_being_served_leaves_no_trace() {
 #[test]
 fn a_refusal_asks_for_a_longer_wait_where_bodies_take_longer() {
     let wait = |body_millis: u64| {
-        let config = UploadConfig {
-            slots: 1,
-            slots_first: 1,
-            slots_per_requester: 1,
-            queue: 4,
-            ..UploadConfig::default()
-        };
+        let config = UploadConfig { queue: 4, ..one_slot() };
         let mut upload = Upload::new(config.clone());
         let Answer::Grant(mut served) = upload.ask(Time::ZERO, who(0), Demand::Here, BODY) else {
             panic!("not granted")
@@ -213,7 +212,7 @@ fn a_refusal_asks_for_a_longer_wait_where_bodies_take_longer() {
 
 #[test]
 fn many_tiny_ranges_are_charged_for_the_slots_they_take() {
-    let config = UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
+    let config = one_slot();
     let mut upload = Upload::new(config);
     for _ in 0..10 {
         let Answer::Grant(ticket) = upload.ask(Time::ZERO, who(1), Demand::Here, 100) else {
@@ -234,13 +233,7 @@ fn many_tiny_ranges_are_charged_for_the_slots_they_take() {
 
 #[test]
 fn of_more_requesters_than_are_remembered_the_least_served_is_forgotten() {
-    let config = UploadConfig {
-        slots: 1,
-        slots_first: 1,
-        slots_per_requester: 1,
-        requesters: 3,
-        ..UploadConfig::default()
-    };
+    let config = UploadConfig { requesters: 3, ..one_slot() };
     let mut upload = Upload::new(config);
     for (number, bytes) in [(1, 900_000), (2, 100_000), (3, 500_000), (4, 600_000)] {
         let Answer::Grant(ticket) = upload.ask(Time::ZERO, who(number), Demand::Here, bytes) else {
@@ -264,13 +257,7 @@ fn of_more_requesters_than_are_remembered_the_least_served_is_forgotten() {
 
 #[test]
 fn large_bodies_wait_by_bytes_but_everyone_may_have_one() {
-    let config = UploadConfig {
-        slots: 1,
-        slots_first: 1,
-        slots_per_requester: 1,
-        queue_bytes: 1 << 20,
-        ..UploadConfig::default()
-    };
+    let config = UploadConfig { queue_bytes: 1 << 20, ..one_slot() };
     let mut upload = Upload::new(config);
     let mut ask = |number| upload.ask(Time::ZERO, who(number), Demand::Here, 1 << 20);
     assert!(matches!(ask(1), Answer::Grant(_)));
@@ -281,12 +268,13 @@ fn large_bodies_wait_by_bytes_but_everyone_may_have_one() {
 
 proptest! {
     #[test]
-    fn whatever_is_asked_the_bounds_hold_and_every_waiting_ticket_is_granted_once(
+    fn whatever_is_asked_the_bounds_hold_and_every_waiting_ticket_is_granted_or_turned_away_once(
         steps in proptest::collection::vec((0u64..50, 0u32..2_000_000, any::<bool>(), 0u64..3000), 0..300),
     ) {
         let config = UploadConfig {
             slots: 3,
             slots_first: 3,
+            slots_bytes: 3_000_000,
             slots_per_requester: 2,
             queue: 10,
             queue_per_requester: 4,
@@ -299,7 +287,7 @@ proptest! {
         for (number, bytes, ask, pause) in steps {
             now += pause;
             if ask {
-                match upload.ask(millis(now), who(number), Demand::Here, bytes) {
+                match upload.ask(millis(now), who(number), any_demand(bytes), bytes) {
                     Answer::Grant(ticket) => granted.push(ticket),
                     Answer::Wait(ticket) => waiting.push(ticket),
                     Answer::Refuse { .. } | Answer::Elsewhere { .. } => {}
@@ -314,6 +302,11 @@ proptest! {
                         prop_assert!(at.is_some(), "granted without waiting");
                         granted.push(waiting.remove(at.unwrap()));
                     }
+                    for ticket in upload.turned_away() {
+                        let at = waiting.iter().position(|&other| other == ticket);
+                        prop_assert!(at.is_some(), "turned away without waiting");
+                        waiting.remove(at.unwrap());
+                    }
                 }
             }
             upload.check_invariants();
@@ -324,9 +317,17 @@ proptest! {
                 waiting.retain(|&ticket| ticket != next);
                 granted.push(next);
             }
+            let turned_away = upload.turned_away();
+            waiting.retain(|ticket| !turned_away.contains(ticket));
         }
         prop_assert!(waiting.is_empty(), "{} wait for ever", waiting.len());
     }
+}
+
+/// Of each kind, for one of ten contents.
+fn any_demand(random: u32) -> Demand {
+    let content = Content::new(u64::from(random / 3 % 10));
+    [Demand::Here, Demand::Anywhere(content), Demand::OnlyHere(content)][random as usize % 3]
 }
 
 fn ask_for(upload: &mut Upload, at: Time, number: u64, content: u64) -> Answer {
@@ -335,13 +336,7 @@ fn ask_for(upload: &mut Upload, at: Time, number: u64, content: u64) -> Answer {
 
 /// One slot that is taken, by somebody for something else.
 fn busy_upload() -> (Upload, Ticket) {
-    let config = UploadConfig {
-        slots: 1,
-        slots_first: 1,
-        slots_per_requester: 1,
-        fresh_enough: 2,
-        ..UploadConfig::default()
-    };
+    let config = UploadConfig { fresh_enough: 2, ..one_slot() };
     let mut upload = Upload::new(config);
     let Answer::Grant(blocker) = ask_for(&mut upload, Time::ZERO, 0, 0) else { panic!("not granted") };
     (upload, blocker)
@@ -397,13 +392,7 @@ fn what_nobody_passed_on_in_time_is_as_good_as_new() {
 
 #[test]
 fn while_all_slots_are_taken_few_wait_for_what_others_have_and_anybody_for_what_is_only_here() {
-    let config = UploadConfig {
-        slots: 1,
-        slots_first: 1,
-        slots_per_requester: 1,
-        queue_anywhere: 2,
-        ..UploadConfig::default()
-    };
+    let config = UploadConfig { queue_anywhere: 2, ..one_slot() };
     let mut upload = Upload::new(config);
     let mut ask = |number, demand| upload.ask(Time::ZERO, who(number), demand, BODY);
     let (anywhere, only_here) =
@@ -419,12 +408,7 @@ fn while_all_slots_are_taken_few_wait_for_what_others_have_and_anybody_for_what_
 
 #[test]
 fn a32_of_the_places_for_what_others_have_too_nobody_takes_more_than_are_left() {
-    let mut upload = Upload::new(UploadConfig {
-        slots: 1,
-        slots_first: 1,
-        slots_per_requester: 1,
-        ..UploadConfig::default()
-    });
+    let mut upload = Upload::new(one_slot());
     let mut chunks = 0..;
     let mut waits = |number| {
         let content = Content::new(chunks.next().unwrap_or_default());
@@ -444,6 +428,21 @@ fn bodies_in_memory_are_bounded_by_bytes_whatever_was_small_before() {
     });
     assert_eq!(granted.count() as u64, config.slots_bytes >> 24);
     upload.check_invariants();
+}
+
+#[test]
+fn a_large_body_that_waits_for_memory_is_not_overtaken_by_small_ones() {
+    let mut upload = Upload::new(UploadConfig { slots_bytes: 1 << 20, ..UploadConfig::default() });
+    let mut ask = |number, bytes| upload.ask(Time::ZERO, who(number), Demand::Here, bytes);
+    let (Answer::Grant(first), Answer::Grant(_)) = (ask(1, 512 << 10), ask(2, 512 << 10)) else {
+        panic!("not granted")
+    };
+    let (Answer::Wait(large), Answer::Wait(small)) = (ask(3, 1 << 20), ask(4, 1)) else {
+        panic!("not waiting")
+    };
+    // Two bodies may be in memory, however large.
+    assert_eq!(upload.done(Time::ZERO, first), [large]);
+    assert_eq!(upload.done(Time::ZERO, large), [small]);
 }
 
 #[test]

@@ -55,3 +55,21 @@ fn millis(time: Duration) -> HeaderValue {
 pub(super) fn unreadable() -> Response {
     problem(StatusCode::NOT_FOUND, "not found", "this chunk could not be read here; ask another peer")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_in_whole_seconds_and_in_milliseconds() {
+        let answer = |elsewhere| refused(Refused { retry_after: Duration::from_millis(260), elsewhere });
+        let head = |response: &Response, name: &str| {
+            response.headers().get(name).map(|value| value.as_bytes().to_vec())
+        };
+        let busy = answer(false);
+        assert_eq!(busy.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(head(&busy, "retry-after"), Some(b"1".to_vec()));
+        assert_eq!((head(&busy, HT_RETRY), head(&busy, HT_ELSEWHERE)), (Some(b"260".to_vec()), None));
+        assert_eq!(head(&answer(true), HT_ELSEWHERE), Some(b"260".to_vec()));
+    }
+}

@@ -53,7 +53,9 @@ pub(super) async fn get(
     } else {
         #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
         let bytes = (last - first + 1) as u32;
-        let demand = demand(&headers, &holding, chunk, &hash);
+        // Whoever is no peer of ours has nobody else to ask.
+        let is_peer = peer_id(&headers).is_some();
+        let demand = if is_peer { holding.demand(chunk, content_of(&hash)) } else { Demand::Here };
         let slot = match context.gate.enter(requester(&headers, from), demand, bytes).await {
             Ok(slot) => slot,
             Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
@@ -95,16 +97,6 @@ fn suggesting(
         response.headers_mut().insert(HT_NEXT, HeaderValue::from(chunk.get()));
     }
     response
-}
-
-/// Who else could serve a request for `chunk`.
-fn demand(request: &HeaderMap, holding: &Holding, chunk: ChunkIndex, hash: &Hash) -> Demand {
-    match peer_id(request) {
-        // Whoever is no peer of ours has nobody else to ask.
-        None => Demand::Here,
-        Some(_) if holding.is_first(chunk) => Demand::OnlyHere(content_of(hash)),
-        Some(_) => Demand::Anywhere(content_of(hash)),
-    }
 }
 
 /// The content behind a hash, for the gate: equal for equal bytes, whatever torrent they are of.

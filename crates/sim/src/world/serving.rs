@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::Time;
 use rand::RngExt;
 use scenario::rollout::{Conduct, Role, time_for};
-use swarm::{Answer, Content, Demand, Failure, Requester, Ticket};
+use swarm::{Answer, Content, Failure, Requester, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
@@ -48,9 +48,7 @@ impl World<'_> {
         if !node.held.contains(chunk) {
             return self.fail(id, back, Failure::Missing);
         }
-        let only_here = node.firsts.is_first(chunk);
-        let demand = if only_here { Demand::OnlyHere(content) } else { Demand::Anywhere(content) };
-        match node.upload.ask(now, Requester::new(from.word()), demand, bytes) {
+        match node.upload.ask(now, Requester::new(from.word()), node.firsts.demand(chunk, content), bytes) {
             Answer::Grant(ticket) => self.send(to, id, ticket),
             Answer::Wait(ticket) => {
                 node.queued.insert(ticket, id);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use protocol::{ChunkIndex, Time};
 
+use super::demand::{Content, Demand};
 use crate::index_set::IndexSet;
 
 /// A suggestion stands this long. Whoever has not asked by then will not, and the chunk is suggested to another: longer
@@ -47,9 +48,10 @@ impl FirstCopies {
         FirstCopies { free: unsent.clone(), unsent, promised: BTreeSet::new(), from: 0 }
     }
 
-    /// Nobody got `chunk` from here, and there is no other place to get it.
-    pub fn is_first(&self, chunk: ChunkIndex) -> bool {
-        self.unsent.contains(chunk.get())
+    /// Who else could serve a request of a peer for `chunk`, which is `content`: nobody, as far as is known here, before
+    /// it was sent to anybody.
+    pub fn demand(&self, chunk: ChunkIndex, content: Content) -> Demand {
+        if self.unsent.contains(chunk.get()) { Demand::OnlyHere(content) } else { Demand::Anywhere(content) }
     }
 
     /// `chunk` is sent to somebody.
@@ -88,7 +90,9 @@ mod tests {
     fn everybody_is_suggested_something_else_until_all_is_promised_or_sent() {
         let mut firsts = FirstCopies::of_seed(5, 8);
         firsts.sent(ChunkIndex::new(4));
-        assert!(firsts.is_first(ChunkIndex::new(3)) && !firsts.is_first(ChunkIndex::new(4)));
+        let demand = |chunk| firsts.demand(ChunkIndex::new(chunk), Content::new(7));
+        assert_eq!(demand(3), Demand::OnlyHere(Content::new(7)));
+        assert_eq!(demand(4), Demand::Anywhere(Content::new(7)));
         assert_eq!(suggested(&mut firsts, Time::ZERO), [3, 0, 1, 2]);
     }
 
@@ -108,6 +112,7 @@ mod tests {
         let mut firsts = FirstCopies::none();
         firsts.sent(ChunkIndex::new(7));
         assert_eq!(firsts.suggest(Time::ZERO), None);
-        assert!(!firsts.is_first(ChunkIndex::new(8)));
+        let content = Content::new(8);
+        assert_eq!(firsts.demand(ChunkIndex::new(8), content), Demand::Anywhere(content));
     }
 }
