@@ -12,6 +12,10 @@ use std::time::Duration;
 use scenario::rollout::{Arrival, Bounds, Group, Link, Role, Rollout, Vanishing};
 use sim::{Settings, run};
 
+/// As `http-torrent simulate` has it: what a run costs here is what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MIB: u64 = 1 << 20;
 
 /// The shapes by name.
@@ -30,6 +34,7 @@ fn case(name: &str) -> Option<Rollout> {
     Some(match name {
         "8" => shape(Link::mbit(50, 200, lab), 8, Link::mbit(50, 200, lab), 128, 128 << 10),
         "16" => shape(Link::mbit(40, 80, lab), 16, Link::mbit(20, 80, lab), 64, 64 << 10),
+        "fast" => shape(Link::mbit(200, 50, lab), 12, Link::mbit(10, 50, lab), 32, 64 << 10),
         "100" => shape(hundred(far).0, 100, hundred(far).1, 1024, 1 << 20),
         "1000" => shape(gigabit, 1000, gigabit, 3072, 1 << 20),
         "10000" => shape(gigabit, 10_000, gigabit, 3072, 3 << 20),

@@ -56,10 +56,24 @@ pub(crate) enum Happening {
     Failed(NodeId, FetchId, Failure),
 }
 
-/// Events that are planned.
-#[derive(Debug, Default)]
+/// A slot is 2 to this many nanoseconds long: 131 microseconds, in which ten thousand busy peers have a thousand events.
+const SLOT: u32 = 17;
+/// Slots of the ring: what is due within half a second, which is nearly everything.
+const RING: usize = 4096;
+
+/// Events that are planned: those of the current slot in a heap that fits a cache, those of the next half second in a ring
+/// of slots that nobody has sorted yet, and the others in a heap. One heap for all of them took a seventh of a large run.
+#[derive(Debug)]
 pub(crate) struct Agenda {
-    heap: BinaryHeap<Entry>,
+    /// What is due in the current slot, or before.
+    current: BinaryHeap<Entry>,
+    /// Number of the current slot.
+    slot: u64,
+    ring: Vec<Vec<Entry>>,
+    /// Entries in the ring.
+    ringed: usize,
+    /// What lay past the ring when it was planned.
+    far: BinaryHeap<Entry>,
     planned: u64,
 }
 
@@ -70,15 +84,58 @@ struct Entry {
     happening: Happening,
 }
 
+impl Default for Agenda {
+    fn default() -> Self {
+        Agenda {
+            current: BinaryHeap::new(),
+            slot: 0,
+            ring: (0..RING).map(|_| Vec::new()).collect(),
+            ringed: 0,
+            far: BinaryHeap::new(),
+            planned: 0,
+        }
+    }
+}
+
 impl Agenda {
     pub(crate) fn plan(&mut self, at: Time, happening: Happening) {
         self.planned += 1;
-        self.heap.push(Entry { at, number: self.planned, happening });
+        let entry = Entry { at, number: self.planned, happening };
+        match entry.slot().saturating_sub(self.slot) {
+            0 => self.current.push(entry),
+            ahead if ahead < RING as u64 => {
+                self.ring[place(entry.slot())].push(entry);
+                self.ringed += 1;
+            }
+            _ => self.far.push(entry),
+        }
     }
 
     /// The next event, and its time.
     pub(crate) fn next(&mut self) -> Option<(Time, Happening)> {
-        self.heap.pop().map(|entry| (entry.at, entry.happening))
+        while self.current.is_empty() {
+            let far = self.far.peek().map(Entry::slot);
+            self.slot = if self.ringed > 0 { self.slot + 1 } else { far? };
+            // An empty heap gives its room up for that of the slot: no entry is copied.
+            self.current = BinaryHeap::from(std::mem::take(&mut self.ring[place(self.slot)]));
+            self.ringed -= self.current.len();
+            while self.far.peek().is_some_and(|entry| entry.slot() <= self.slot) {
+                self.current.extend(self.far.pop());
+            }
+        }
+        self.current.pop().map(|entry| (entry.at, entry.happening))
+    }
+}
+
+/// Where a slot lies in the ring.
+#[expect(clippy::cast_possible_truncation, reason = "below the length of the ring")]
+const fn place(slot: u64) -> usize {
+    (slot % RING as u64) as usize
+}
+
+impl Entry {
+    const fn slot(&self) -> u64 {
+        self.at.nanos() >> SLOT
     }
 }
 
@@ -105,6 +162,8 @@ impl Eq for Entry {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -116,5 +175,25 @@ mod tests {
         let order: Vec<String> =
             std::iter::from_fn(|| agenda.next()).map(|(_, happening)| format!("{happening:?}")).collect();
         assert_eq!(order, ["Wake(NodeId(1))", "Wake(NodeId(3))", "Wake(NodeId(0))", "Wake(NodeId(2))"]);
+    }
+
+    proptest! {
+        /// Near and far, also while others are taken out: as one sorted list would give them.
+        #[test]
+        fn the_order_is_that_of_a_sorted_list(
+            steps in proptest::collection::vec((prop_oneof![0u64..300_000, 0u64..3_000_000_000], 0u8..3), 1..200),
+        ) {
+            let (mut agenda, mut list, mut now) = (Agenda::default(), std::collections::BTreeSet::new(), 0);
+            for (number, (after, taken)) in (0u32..).zip(steps) {
+                agenda.plan(Time::from_nanos(now + after), Happening::Wake(NodeId::new(number)));
+                list.insert((now + after, number));
+                for _ in 0..taken {
+                    let next = agenda.next().map(|(at, happening)| (at.nanos(), format!("{happening:?}")));
+                    let listed = list.pop_first();
+                    prop_assert_eq!(next, listed.map(|(at, of)| (at, format!("Wake(NodeId({of}))"))));
+                    now = listed.map_or(now, |(at, _)| at);
+                }
+            }
+        }
     }
 }

@@ -15,12 +15,13 @@ use std::time::Duration;
 use protocol::Time;
 use swarm::Ticket;
 
+use crate::node::NodeId;
 use crate::requests::RequestId;
 
 /// Slices of a chunk: enough that bodies are shared finely, few enough to simulate ten million chunks.
 const SLICES: u32 = 8;
 /// Smallest and largest slice in bytes.
-const SLICE: (u32, u32) = (16 << 10, 256 << 10);
+const SLICE: (u32, u32) = (16 << 10, 512 << 10);
 
 /// Bytes of a slice of a chunk of `chunk_bytes`.
 pub(crate) fn slice_of(chunk_bytes: u32) -> u32 {
@@ -31,6 +32,8 @@ pub(crate) fn slice_of(chunk_bytes: u32) -> u32 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
     pub(crate) request: RequestId,
+    /// Who gets it.
+    pub(crate) to: NodeId,
     /// Its slot, until the rest of it is buffered.
     pub(crate) slot: Option<Ticket>,
     /// Payload bytes not sent yet.
@@ -39,6 +42,9 @@ pub(crate) struct Flow {
     pub(crate) next_at: Time,
     /// Bytes a round trip that its connection is good for by now.
     pub(crate) window: u64,
+    /// Bytes that its receiver's brain was not told of, and when it last was told of some.
+    pub(crate) untold: u32,
+    pub(crate) told_at: Time,
 }
 
 impl Flow {
@@ -179,7 +185,7 @@ mod tests {
     fn a_chunk_has_some_slices_whatever_its_size() {
         assert_eq!(
             (slice_of(64 << 10), slice_of(1 << 20), slice_of(16 << 20)),
-            (16 << 10, 128 << 10, 256 << 10)
+            (16 << 10, 128 << 10, 512 << 10)
         );
     }
 }

@@ -38,11 +38,9 @@ pub(crate) struct Request {
     pub(crate) stage: Stage,
     /// Nobody waits for it any more.
     pub(crate) withdrawn: bool,
-    /// Bytes that the brain was told of, and bytes since then.
+    /// Bytes that the brain was told of.
     pub(crate) told: u32,
-    pub(crate) untold: u32,
-    /// When it was last told, or when the request was made.
-    pub(crate) told_at: Time,
+    pub(crate) asked_at: Time,
 }
 
 /// All requests under way: a table with free places, so that millions of them allocate nothing.

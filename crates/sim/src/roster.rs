@@ -28,6 +28,8 @@ const TOLD: usize = protocol::api::tracker::MAX_PEERS;
 pub(crate) struct Member {
     pub(crate) key: PeerKey,
     pub(crate) node: NodeId,
+    /// One way to it: kept here, because looking at sixty peers to ask for it is slow.
+    pub(crate) delay: Duration,
     /// The brain knows of it.
     pub(crate) met: bool,
     /// What was heard of it before it was met.
@@ -231,6 +233,7 @@ impl Roster {
         self.members.push(Member {
             key,
             node,
+            delay: Duration::ZERO,
             met: false,
             hearsay: None,
             reading: Reading::NotYet,

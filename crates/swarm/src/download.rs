@@ -9,10 +9,11 @@ mod choosing;
 mod chunk_table;
 mod fetches;
 mod neighbour;
+mod neighbourhood;
 mod neighbours;
 mod timers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
 
@@ -21,7 +22,7 @@ use crate::inflight::Inflight;
 use crate::picker::Picker;
 use crate::{Action, Config, Event, Gained, PeerKey};
 use chunk_table::ChunkTable;
-use neighbour::Neighbour;
+use neighbourhood::Neighbourhood;
 
 /// Decides what to fetch from whom, for one torrent, until every wanted chunk is stored.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ use neighbour::Neighbour;
 pub struct Download {
     config: Config,
     table: ChunkTable,
-    neighbours: BTreeMap<PeerKey, Neighbour>,
+    neighbours: Neighbourhood,
     fetches: Inflight,
     picker: Picker,
     finder: Finder,
@@ -81,7 +82,7 @@ impl Download {
         assert_eq!(missing.len(), total, "the missing chunks are of another torrent");
         Download {
             table: ChunkTable::new(total, &missing),
-            neighbours: BTreeMap::new(),
+            neighbours: Neighbourhood::default(),
             fetches: Inflight::default(),
             picker: Picker::new(config.order, config.wishes_most, seed),
             finder: Finder::new(&config),
@@ -154,7 +155,7 @@ impl Download {
 
     /// Bytes per second that a neighbour sends while asked; `None` before it was measured.
     pub fn rate_of(&self, peer: PeerKey) -> Option<u64> {
-        self.neighbours.get(&peer)?.score.rate()
+        self.neighbours.get(peer)?.score.rate()
     }
 
     /// Why nothing moves; `None` while something does, and at the end.

@@ -37,8 +37,7 @@ impl World<'_> {
             stage: Stage::Travelling,
             withdrawn: false,
             told: 0,
-            untold: 0,
-            told_at: now,
+            asked_at: now,
         });
         self.node(id).fetches.push((fetch, request));
         self.control.requests += ASK;

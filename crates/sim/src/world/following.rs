@@ -53,8 +53,11 @@ impl World<'_> {
         }
         if let Some(key) = taken_in {
             // Connect and ask; one who was named without its id is first asked what it speaks.
-            let round_trips = if native { 2 } else { 4 };
-            self.plan(self.delay(id, of) * 2 * round_trips, Happening::Meets(id, key));
+            let (delay, round_trips) = (self.delay(id, of), if native { 2 } else { 4 });
+            if let Some(member) = self.node(id).roster.get_mut(key) {
+                member.delay = delay;
+            }
+            self.plan(delay * 2 * round_trips, Happening::Meets(id, key));
         }
         let key = events.first().and_then(event_key);
         for event in events {
@@ -143,7 +146,7 @@ impl World<'_> {
     /// Plans the next reading of gains.
     pub(super) fn plan_round(&mut self, id: NodeId) {
         let members = self.nodes[id.slot()].roster.members();
-        let far: Duration = members.iter().map(|member| self.delay(id, member.node)).sum();
+        let far: Duration = members.iter().map(|member| member.delay).sum();
         let mean = far / u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
         let round = self.gain_interval(id) + mean * 2;
         self.plan(round, Happening::Round(id));

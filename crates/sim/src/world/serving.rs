@@ -28,7 +28,7 @@ impl World<'_> {
     /// A request reaches its uploader.
     pub(super) fn asked(&mut self, id: RequestId) {
         let Some(request) = self.requests.get(id) else { return };
-        let (from, to, chunk, asked_at) = (request.from, request.to, request.chunk, request.told_at);
+        let (from, to, chunk, asked_at) = (request.from, request.to, request.chunk, request.asked_at);
         if request.withdrawn {
             return;
         }
@@ -131,7 +131,7 @@ impl World<'_> {
         let now = self.now;
         let Some(one) = self.requests.get_mut(request) else { return };
         one.stage = Stage::Sending;
-        let (from, key, chunk) = (one.from, one.key, one.chunk);
+        let (from, key, chunk, told_at) = (one.from, one.key, one.chunk, one.asked_at);
         self.node(id).firsts.sent(chunk);
         self.suggest(request);
         let left = self.length(chunk);
@@ -147,7 +147,16 @@ impl World<'_> {
             uplink.debt = 0;
         }
         uplink.debt += head;
-        uplink.flows.push(Flow { request, slot: Some(ticket), left, next_at: now, window });
+        uplink.flows.push(Flow {
+            request,
+            to: from,
+            slot: Some(ticket),
+            left,
+            next_at: now,
+            window,
+            untold: 0,
+            told_at,
+        });
         let at = uplink.busy_until.max(now);
         self.arm_uplink(id, at);
         if left <= self.rollout.network.buffer {
@@ -195,8 +204,7 @@ impl World<'_> {
         let now = self.now;
         let slice = slice_of(self.rollout.chunk_bytes).min(flow.left);
         let network = self.rollout.network;
-        let Some(request) = self.requests.get(flow.request) else { return };
-        let from = request.from;
+        let from = flow.to;
         let one_way = self.delay(id, from);
         let wire = self.on_wire(slice.into());
         let node = self.node(id);
@@ -218,8 +226,8 @@ impl World<'_> {
             if flow.slot.is_some() && flow.left <= network.buffer {
                 self.agenda.plan(now, Happening::Buffered(id, flow.request));
             }
+            self.report(&mut flow, at, slice);
             self.node(id).uplink.flows.push(flow);
-            self.report(flow.request, at, slice);
         }
         self.arm_uplink(id, out);
         if is_seed {
@@ -270,14 +278,15 @@ impl World<'_> {
     }
 
     /// Plans a report to the brain of what came of a body, if the last one is long enough ago.
-    fn report(&mut self, id: RequestId, at: Time, slice: u32) {
-        let Some(request) = self.requests.get_mut(id) else { return };
-        request.untold += slice;
-        if at.since(request.told_at) >= REPORT {
-            let bytes = std::mem::take(&mut request.untold);
+    fn report(&mut self, flow: &mut Flow, at: Time, slice: u32) {
+        flow.untold += slice;
+        if at.since(flow.told_at) >= REPORT
+            && let Some(request) = self.requests.get_mut(flow.request)
+        {
+            let bytes = std::mem::take(&mut flow.untold);
             request.told += bytes;
-            request.told_at = at;
-            self.agenda.plan(at, Happening::Came(id, bytes));
+            flow.told_at = at;
+            self.agenda.plan(at, Happening::Came(flow.request, bytes));
         }
     }
 

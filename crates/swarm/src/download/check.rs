@@ -40,11 +40,12 @@ impl Download {
 
     fn check_counts(&self) {
         let availability = self.table.availability();
-        let complete = self.neighbours.values().filter(|one| matches!(one.holding, Holding::All)).count();
+        let complete = self.neighbours.iter().filter(|(_, one)| matches!(one.holding, Holding::All)).count();
         assert_eq!(complete, availability.complete() as usize, "complete neighbours");
         for chunk in (0..self.table.total()).map(ChunkIndex::new) {
             if self.table.state(chunk) != State::Stored {
-                let holders = self.neighbours.values().filter(|one| one.holding.holds(chunk.get())).count();
+                let holders =
+                    self.neighbours.iter().filter(|(_, one)| one.holding.holds(chunk.get())).count();
                 assert_eq!(
                     holders,
                     availability.holders(chunk.get()) as usize,
@@ -58,19 +59,18 @@ impl Download {
     fn check_limits(&self) {
         assert!(self.neighbours.len() <= self.config.neighbours_most, "too many neighbours");
         assert!(self.blocked.len() <= self.neighbours.len(), "more pauses than neighbours");
-        let avoided = self.neighbours.values().map(|one| one.avoided.len()).sum::<usize>();
+        let avoided = self.neighbours.iter().map(|(_, one)| one.avoided.len()).sum::<usize>();
         assert!(self.avoided.len() <= avoided, "times of chunks that nobody avoids");
         assert!(self.fetches.flying() <= self.config.in_flight_chunks_most(), "too many fetches in flight");
-        for (peer, neighbour) in &self.neighbours {
-            let flying: Vec<_> =
-                self.fetches.iter_flying().filter(|(_, fetch)| fetch.peer == *peer).collect();
+        for (peer, neighbour) in self.neighbours.iter() {
+            let flying: Vec<_> = self.fetches.iter_flying().filter(|(_, fetch)| fetch.peer == peer).collect();
             let slow = flying.iter().filter(|(_, fetch)| fetch.slow).count();
             assert_eq!(flying.len(), neighbour.flying as usize, "fetches that fly to {peer:?}");
             assert_eq!(slow, neighbour.slow as usize, "stuck fetches of {peer:?}");
             assert!(neighbour.flying <= self.config.depth_most, "too many fetches fly to {peer:?}");
         }
         for (_, fetch) in self.fetches.iter_flying() {
-            assert!(self.neighbours.contains_key(&fetch.peer), "a fetch flies to nobody");
+            assert!(self.neighbours.get(fetch.peer).is_some(), "a fetch flies to nobody");
         }
     }
 
@@ -79,8 +79,8 @@ impl Download {
         if self.finished || self.is_held_up() {
             return;
         }
-        for (peer, neighbour) in &self.neighbours {
-            let paused = self.blocked.contains(&(neighbour.score.blocked_until, *peer));
+        for (peer, neighbour) in self.neighbours.iter() {
+            let paused = self.blocked.contains(&(neighbour.score.blocked_until, peer));
             let useful = self.table.missing().iter().any(|chunk| neighbour.offers(chunk));
             assert!(!(neighbour.dry && useful), "{peer:?} holds what is missing and is called dry");
             assert!(neighbour.flying > 0 || paused || !useful, "{peer:?} is idle and holds what is missing");

@@ -34,10 +34,15 @@ impl Download {
     /// A fetch each in turn, the least loaded and then the fastest first: what is scarce goes to the well measured,
     /// and the load is spread.
     fn fill_all(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.is_held_up() {
+            return;
+        }
+        let share = self.share();
         let mut order: Vec<_> = self
             .neighbours
             .iter()
-            .map(|(&peer, neighbour)| {
+            .filter(|(_, neighbour)| neighbour.has_room(now, share, &self.config))
+            .map(|(peer, neighbour)| {
                 let class = speed_class(neighbour.score.rate(), self.fastest);
                 (neighbour.flying, class, self.picker.random_below(u64::MAX), peer)
             })
@@ -66,7 +71,7 @@ impl Download {
             return false;
         }
         let share = self.share();
-        let Some(neighbour) = self.neighbours.get(&peer) else { return false };
+        let Some(neighbour) = self.neighbours.get(peer) else { return false };
         if !neighbour.has_room(now, share, &self.config) {
             return false;
         }
@@ -91,7 +96,7 @@ impl Download {
 
     /// What `peer` suggested and is still missing.
     fn suggestion(&mut self, peer: PeerKey) -> Option<ChunkIndex> {
-        let neighbour = self.neighbours.get_mut(&peer)?;
+        let neighbour = self.neighbours.get_mut(peer)?;
         while let Some(chunk) = neighbour.suggested.pop_front() {
             if self.table.state(chunk) == State::Missing && neighbour.offers(chunk.get()) {
                 return Some(chunk);
@@ -101,11 +106,11 @@ impl Download {
     }
 
     fn pick(&mut self, now: Time, peer: PeerKey) -> Option<ChunkIndex> {
-        let neighbour = self.neighbours.get(&peer).filter(|neighbour| !neighbour.dry)?;
+        let neighbour = self.neighbours.get(peer).filter(|neighbour| !neighbour.dry)?;
         let slow_at = neighbour.score.rate().map(|rate| rate.saturating_mul(MUCH_FASTER).max(1));
         let others = &self.neighbours;
         let faster_has = |chunk: u32| {
-            others.values().any(|other| {
+            others.iter().any(|(_, other)| {
                 other.score.rate() >= slow_at
                     && other.slow == 0
                     && !other.is_blocked(now)
@@ -117,7 +122,7 @@ impl Download {
         let chunk =
             self.picker.pick(self.table.missing(), self.table.availability(), &neighbour.offer(), leave);
         if chunk.is_none()
-            && let Some(neighbour) = self.neighbours.get_mut(&peer)
+            && let Some(neighbour) = self.neighbours.get_mut(peer)
         {
             neighbour.dry = true;
         }
@@ -152,7 +157,7 @@ impl Download {
     /// as long as it has been silent; as long as it took so far where nothing was measured.
     fn time_left(&self, now: Time, fetch: &Fetch) -> Duration {
         let silent = now.since(fetch.heard);
-        let Some(neighbour) = self.neighbours.get(&fetch.peer) else { return silent };
+        let Some(neighbour) = self.neighbours.get(fetch.peer) else { return silent };
         let rest = u64::from(self.config.chunk_bytes).saturating_sub(fetch.bytes);
         match neighbour.score.rate() {
             None => now.since(fetch.started),

@@ -12,7 +12,7 @@ use crate::{Action, DropReason, Failure, FetchId, PeerKey};
 impl Download {
     pub(super) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex, actions: &mut Vec<Action>) {
         let fetch = self.fetches.start(now, peer, chunk);
-        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer) {
             if neighbour.flying == 0 {
                 neighbour.score.busy_from(now);
             }
@@ -26,7 +26,7 @@ impl Download {
     pub(super) fn bytes_arrived(&mut self, now: Time, id: FetchId, bytes: u32) {
         let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.landed) else { return };
         fetch.received(now, bytes.into());
-        if let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) {
+        if let Some(neighbour) = self.neighbours.get_mut(fetch.peer) {
             neighbour.score.received(now, bytes.into());
         }
     }
@@ -34,7 +34,7 @@ impl Download {
     pub(super) fn arrived(&mut self, now: Time, id: FetchId) {
         let Some(fetch) = self.fetches.get(id).filter(|fetch| !fetch.landed) else { return };
         let (peer, chunk, slow, reported) = (fetch.peer, fetch.chunk, fetch.slow, fetch.bytes > 0);
-        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer) {
             if !reported {
                 neighbour.score.received(now, self.config.chunk_bytes.into());
             }
@@ -58,13 +58,13 @@ impl Download {
         match failure {
             Failure::Missing => {
                 self.drop_holding(fetch.peer, fetch.chunk);
-                let neighbour = self.neighbours.get_mut(&fetch.peer);
+                let neighbour = self.neighbours.get_mut(fetch.peer);
                 if neighbour.is_some_and(|neighbour| neighbour.score.missed(&self.config)) {
                     self.blame(now, fetch.peer, fetch.started, actions);
                 }
             }
             Failure::Busy { retry_after } => {
-                let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) else { return };
+                let Some(neighbour) = self.neighbours.get_mut(fetch.peer) else { return };
                 let (pause, failure) = neighbour.score.busy(now, retry_after, neighbour.flying, &self.config);
                 if failure {
                     self.blame(now, fetch.peer, fetch.started, actions);
@@ -80,7 +80,7 @@ impl Download {
     /// Leaves `chunk` to others for a while: `peer` turned us away.
     fn avoid(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex, retry_after: Duration) {
         let pause = retry_after.clamp(self.config.elsewhere_least, self.config.busy_most);
-        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         neighbour.avoided.push((chunk.get(), now + pause));
         self.avoided.insert((now + pause, peer));
         if neighbour.avoided.len() >= self.config.avoided_most {
@@ -96,7 +96,7 @@ impl Download {
         for id in self.fetches.of_chunk(chunk).collect::<Vec<_>>() {
             let Some(fetch) = self.forget(now, id) else { continue };
             if fetch.landed {
-                if let Some(neighbour) = self.neighbours.get_mut(&fetch.peer) {
+                if let Some(neighbour) = self.neighbours.get_mut(fetch.peer) {
                     neighbour.score.succeeded(&self.config);
                     self.eager.push(fetch.peer);
                 }
@@ -139,7 +139,7 @@ impl Download {
     }
 
     fn free_place(&mut self, now: Time, peer: PeerKey, was_slow: bool) {
-        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         neighbour.flying -= 1;
         neighbour.slow -= u32::from(was_slow);
         if neighbour.flying == 0 {
@@ -160,10 +160,13 @@ impl Download {
         });
         self.table.turn(chunk, state);
         if state == State::Missing {
-            for neighbour in self.neighbours.values_mut().filter(|one| one.holding.holds(chunk.get())) {
-                neighbour.dry = false;
+            // Whoever has room and is not dry has nothing to ask for but what others send already, or flies enough.
+            for (peer, neighbour) in self.neighbours.iter_mut().filter(|(_, one)| one.dry) {
+                if neighbour.holding.holds(chunk.get()) {
+                    neighbour.dry = false;
+                    self.eager.push(peer);
+                }
             }
-            self.all_eager = true;
         }
     }
 }

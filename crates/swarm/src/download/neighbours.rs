@@ -15,7 +15,7 @@ impl Download {
     pub(super) fn peer_found(&mut self, now: Time, peer: PeerKey) {
         if self.neighbours.len() < self.config.neighbours_most {
             let total = self.table.total();
-            self.neighbours.entry(peer).or_insert_with(|| Neighbour::new(now, total, &self.config));
+            self.neighbours.insert_new(peer, || Neighbour::new(now, total, &self.config));
         }
     }
 
@@ -24,7 +24,7 @@ impl Download {
     }
 
     pub(super) fn peer_gained_all(&mut self, peer: PeerKey) {
-        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         if let Holding::Some(held) = std::mem::replace(&mut neighbour.holding, Holding::All) {
             discount(&mut self.table, &held);
             self.table.availability_mut().complete_came();
@@ -49,7 +49,7 @@ impl Download {
     }
 
     fn add_holdings(&mut self, peer: PeerKey, chunks: impl Iterator<Item = ChunkIndex>) {
-        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         let Holding::Some(held) = &mut neighbour.holding else { return };
         let mut news = false;
         for chunk in chunks {
@@ -69,7 +69,7 @@ impl Download {
     /// `peer` says what only it can give.
     pub(super) fn suggested(&mut self, peer: PeerKey, chunk: ChunkIndex) {
         let is_missing = chunk.get() < self.table.total() && self.table.state(chunk) == State::Missing;
-        let Some(neighbour) = self.neighbours.get_mut(&peer).filter(|_| is_missing) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer).filter(|_| is_missing) else { return };
         if neighbour.suggested.len() >= self.config.suggestions_most {
             neighbour.suggested.pop_front();
         }
@@ -79,7 +79,7 @@ impl Download {
 
     /// `peer` does not hold `chunk` after all.
     pub(super) fn drop_holding(&mut self, peer: PeerKey, chunk: ChunkIndex) {
-        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         if let Holding::All = neighbour.holding {
             let held = IndexSet::full(self.table.total());
             self.table.availability_mut().complete_left();
@@ -100,7 +100,7 @@ impl Download {
 
     /// A fetch that was asked of `peer` at `started` failed by its fault, or its network's.
     pub(super) fn blame(&mut self, now: Time, peer: PeerKey, started: Time, actions: &mut Vec<Action>) {
-        let Some(neighbour) = self.neighbours.get_mut(&peer) else { return };
+        let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         let Some(pause) = neighbour.score.failed(now, started, &self.config) else { return };
         if neighbour.score.is_failing(&self.config) && !self.is_sole_holder(peer) {
             self.drop_neighbour(now, peer, DropReason::Failing, actions);
@@ -113,7 +113,7 @@ impl Download {
     /// a seed whose network failed for ten seconds must not be lost to the whole swarm.
     fn is_sole_holder(&self, peer: PeerKey) -> bool {
         let availability = self.table.availability();
-        let Some(neighbour) = self.neighbours.get(&peer) else { return false };
+        let Some(neighbour) = self.neighbours.get(peer) else { return false };
         let (others, bucket) = match neighbour.holding {
             Holding::All => (availability.complete() - 1, 0),
             Holding::Some(_) => (availability.complete(), 1),
@@ -138,7 +138,7 @@ impl Download {
     pub(super) fn block(&mut self, now: Time, peer: PeerKey, pause: Duration) {
         let quarter = u64::try_from(pause.as_nanos() / 4).unwrap_or(u64::MAX);
         let jitter = Duration::from_nanos(self.picker.random_below(quarter));
-        if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+        if let Some(neighbour) = self.neighbours.get_mut(peer) {
             let until = now + pause.saturating_add(jitter);
             if until > neighbour.score.blocked_until {
                 self.blocked.remove(&(neighbour.score.blocked_until, peer));
@@ -163,7 +163,7 @@ impl Download {
 
     /// Forgets a neighbour and the fetches that fly to it. What has landed is verified and stored as it is.
     fn remove_neighbour(&mut self, now: Time, peer: PeerKey) -> Vec<FetchId> {
-        let Some(neighbour) = self.neighbours.remove(&peer) else { return Vec::new() };
+        let Some(neighbour) = self.neighbours.remove(peer) else { return Vec::new() };
         self.blocked.remove(&(neighbour.score.blocked_until, peer));
         for &(_, until) in &neighbour.avoided {
             self.avoided.remove(&(until, peer));

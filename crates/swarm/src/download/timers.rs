@@ -24,7 +24,7 @@ impl Download {
             && until <= now
         {
             self.avoided.pop_first();
-            if let Some(neighbour) = self.neighbours.get_mut(&peer) {
+            if let Some(neighbour) = self.neighbours.get_mut(peer) {
                 neighbour.avoided.retain(|&(_, until)| until > now);
                 neighbour.dry = false;
                 self.eager.push(peer);
@@ -66,7 +66,7 @@ impl Download {
             }
         }
         self.fastest = 0;
-        for neighbour in self.neighbours.values_mut() {
+        for (_, neighbour) in self.neighbours.iter_mut() {
             neighbour.score.look(now);
             self.fastest = self.fastest.max(neighbour.score.rate().unwrap_or(0));
         }
@@ -84,7 +84,7 @@ impl Download {
     fn look_at_one(&mut self, now: Time, id: FetchId) -> Option<(Progress, Time)> {
         let fetch = self.fetches.get_mut(id)?;
         let peer = fetch.peer;
-        let neighbour = self.neighbours.get_mut(&peer)?;
+        let neighbour = self.neighbours.get_mut(peer)?;
         let found = fetch.look(now, neighbour.score.heard, &self.config);
         let slow = found.0 != Progress::Moving;
         if self.fetches.set_slow(id, slow) {
