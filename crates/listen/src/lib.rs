@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use net::{Listener, Stream};
+use net::{Listener, SendQueue, Stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -40,6 +40,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a stop waits for requests under way.
     pub grace: Duration,
+    /// Handlers find the connection's [`net::SendQueue`] in an extension, for one more file descriptor each.
+    pub send_queues: bool,
 }
 
 impl Default for Limits {
@@ -50,6 +52,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             grace: Duration::from_secs(3),
+            send_queues: false,
         }
     }
 }
@@ -110,9 +113,13 @@ async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
+    let queue = limits.send_queues.then(|| SendQueue::of(&stream));
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
+        if let Some(queue) = &queue {
+            request.extensions_mut().insert(queue.clone());
+        }
         router.clone().oneshot(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

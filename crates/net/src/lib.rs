@@ -9,6 +9,7 @@ mod connector;
 mod listener;
 mod names;
 mod network;
+mod send_queue;
 mod stream;
 mod udp;
 
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, TcpSocket};
 pub use connector::Connector;
 pub use listener::Listener;
 pub use network::{BoxFuture, Datagrams, Incoming, Network, Pipe};
+pub use send_queue::SendQueue;
 pub use stream::Stream;
 pub use udp::Udp;
 

@@ -1,13 +1,15 @@
-//! Bodies on their way out: in slices, through the throttle, each holding its upload slot until the kernel has all of it.
+//! Bodies on their way out: in slices, through the throttle, each holding its upload slot until it has left.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use net::SendQueue;
 use tokio::sync::mpsc;
 
 use crate::context::Context;
+use crate::departing;
 use crate::gate::Slot;
 use crate::holding::Holding;
 
@@ -22,14 +24,24 @@ const AHEAD: usize = 2;
 pub(crate) struct Outgoing {
     pub(crate) context: Arc<Context>,
     pub(crate) holding: Arc<Holding>,
+    /// Of the connection that it goes to.
+    pub(crate) queue: SendQueue,
 }
 
-/// Bytes that hold an upload slot: hyper keeps a slice until the kernel has taken the whole of it, and the slot is given
-/// back with the last one. Were it given back when hyper takes the slice, nobody would ever wait at the gate: a chunk
-/// of 128 KiB is in hyper's buffer at once, whatever the uplink.
+/// Bytes that hold an upload slot: hyper keeps a slice until the kernel has taken the whole of it, and with the last one the slot
+/// goes to whoever waits until the kernel has sent them. Were it given back when hyper takes the slice, nobody would ever wait
+/// at the gate: a chunk of 128 KiB is in hyper's buffer at once, whatever the uplink.
 struct Held {
     bytes: Bytes,
-    _slot: Slot,
+    slot: Option<(Slot, SendQueue)>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some((slot, queue)) = self.slot.take() {
+            departing::keep_until_gone(queue, slot);
+        }
+    }
 }
 
 impl AsRef<[u8]> for Held {
@@ -39,14 +51,15 @@ impl AsRef<[u8]> for Held {
 }
 
 /// The same bytes, not copied; the slot is free when the last slice of them is dropped.
-fn holding_slot(bytes: Bytes, slot: Slot) -> Bytes {
-    Bytes::from_owner(Held { bytes, _slot: slot })
+fn holding_slot(bytes: Bytes, slot: Slot, queue: SendQueue) -> Bytes {
+    Bytes::from_owner(Held { bytes, slot: Some((slot, queue)) })
 }
 
 impl Outgoing {
-    /// A body of these bytes, whose slot is free when they are with the kernel.
+    /// A body of these bytes, whose slot is free when they have left.
     pub(crate) fn whole(self, bytes: Bytes, slot: Slot) -> Body {
-        let sending = (self, holding_slot(bytes, slot));
+        let bytes = holding_slot(bytes, slot, self.queue.clone());
+        let sending = (self, bytes);
         Body::from_stream(futures_util::stream::unfold(sending, |(outgoing, mut bytes)| async move {
             let slice = outgoing.next_slice(&mut bytes).await?;
             Some((Ok::<_, Infallible>(slice), (outgoing, bytes)))
@@ -91,10 +104,10 @@ pub(crate) struct Pipe {
 pub(crate) struct Gone;
 
 impl Pipe {
-    /// Sends payload, counted and throttled, whose slot is free when it is with the kernel. Returns before that: the next
+    /// Sends payload, counted and throttled, whose slot is free when it has left. Returns before that: the next
     /// part is read meanwhile.
     pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
-        let mut bytes = holding_slot(bytes, slot);
+        let mut bytes = holding_slot(bytes, slot, self.outgoing.queue.clone());
         while let Some(slice) = self.outgoing.next_slice(&mut bytes).await {
             self.sender.send(Ok(slice)).await.map_err(|_| Gone)?;
         }
@@ -127,7 +140,7 @@ mod tests {
             UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
         let gate = Gate::new(Clock::start(), config);
         let slot = gate.enter(Requester::new(1), Demand::Here, 9).await.unwrap();
-        let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot);
+        let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot, SendQueue::default());
         let (first, last) = (bytes.split_to(4), bytes.split_to(5));
         assert_eq!((&first[..], &last[..]), (&b"1234"[..], &b"56789"[..]));
         // What is left of a body when its last slice is taken holds nothing.

@@ -360,9 +360,10 @@ impl Holding {
         self.wait_until(|| self.holds(chunk)).await;
     }
 
-    /// Whether so many chunks came after sequence number `since`.
-    pub(crate) fn has_gained(&self, since: u64, chunks: u64) -> bool {
-        self.gains.read().unwrap_or_else(PoisonError::into_inner).seq() >= since.saturating_add(chunks)
+    /// How many chunks came after sequence number `since`, and how many since this process began.
+    pub(crate) fn gained_since(&self, since: u64) -> (u64, u64) {
+        let gains = self.gains.read().unwrap_or_else(PoisonError::into_inner);
+        (gains.seq().saturating_sub(since), gains.seq() - gains.base)
     }
 
     /// Returns when something came after sequence number `since`.

@@ -15,6 +15,7 @@ mod chance;
 mod clock;
 mod config;
 mod context;
+mod departing;
 mod dht;
 mod download;
 mod fact;

@@ -120,7 +120,8 @@ impl Peer {
             stop: stop.clone(),
         });
         let router = serve::router(context.clone());
-        tasks.spawn(listen::listen(listener, router, listen::Limits::default(), stop.clone()));
+        let limits = listen::Limits { send_queues: true, ..listen::Limits::default() };
+        tasks.spawn(listen::listen(listener, router, limits, stop.clone()));
         tasks.spawn(metrics_client::run(context.clone(), config.metrics, stop.clone()));
         Ok(Peer { context, seed: config.seed, stop, tasks })
     }

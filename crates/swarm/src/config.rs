@@ -206,7 +206,7 @@ pub struct UploadConfig {
     pub contents: usize,
     /// While so many requests wait for what was not sent lately, those for what was are turned away.
     pub fresh_enough: usize,
-    /// When a requester that is turned away may ask for the same again.
+    /// When a requester that is turned away may ask for the same again, at the latest: sooner where what is new will be through by then.
     pub elsewhere: Duration,
     /// The shortest wait that a refusal asks for.
     pub retry_least: Duration,
@@ -234,7 +234,7 @@ impl Default for UploadConfig {
             sent_memory: Duration::from_secs(10),
             contents: 16_384,
             fresh_enough: 4,
-            elsewhere: Duration::from_secs(1),
+            elsewhere: Duration::from_millis(350),
             retry_least: Duration::from_millis(50),
             retry_most: Duration::from_secs(10),
         }

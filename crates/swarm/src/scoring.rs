@@ -18,8 +18,12 @@ pub(crate) struct Score {
     pub(crate) heard: Time,
     /// No fetch before this.
     pub(crate) blocked_until: Time,
-    /// Most fetches it has shown to accept: lowered when it is busy, raised by every success.
+    /// Most fetches it has shown to accept. Lowered by a quarter when it is busy, and raised by one when so many have succeeded:
+    /// of those who share an uplink, who has more at a time loses more by a refusal and gains no more by success, so that all come to
+    /// have the same (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance", 1989).
     accepts: u32,
+    /// Successes since it was raised last.
+    credit: u32,
     failures: u32,
     misses: u32,
     busies: u32,
@@ -36,6 +40,7 @@ impl Score {
             heard: now,
             blocked_until: now,
             accepts: config.depth_most,
+            credit: 0,
             failures: 0,
             misses: 0,
             busies: 0,
@@ -94,7 +99,11 @@ impl Score {
         self.failures = 0;
         self.misses = 0;
         self.busies = 0;
-        self.accepts = (self.accepts + 1).min(config.depth_most);
+        self.credit += 1;
+        if self.credit >= self.accepts {
+            self.credit = 0;
+            self.accepts = (self.accepts + 1).min(config.depth_most);
+        }
     }
 
     /// A fetch that was asked for at `started` failed. The pause that follows, or `None` when this belongs to a
@@ -127,7 +136,8 @@ impl Score {
         in_flight: u32,
         config: &Config,
     ) -> (Duration, bool) {
-        self.accepts = in_flight.clamp(1, config.depth_most);
+        self.accepts = (in_flight.min(self.accepts) * 3 / 4).clamp(1, config.depth_most);
+        self.credit = 0;
         if self.busy_at.is_none_or(|counted| now.since(counted) >= config.busy_counts_every) {
             self.busies += 1;
             self.busy_at = Some(now);
@@ -279,11 +289,36 @@ mod tests {
     fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
         let (mut score, config) = score();
         score.meter.rate = Some(16 << 20);
-        assert_eq!(score.busy(at(0), Duration::ZERO, 3, &config), (config.busy_least, false));
+        assert_eq!(score.busy(at(0), Duration::ZERO, 4, &config), (config.busy_least, false));
         assert_eq!(score.depth(&config, 1000), 3);
-        score.succeeded(&config);
-        assert_eq!(score.depth(&config, 1000), 4);
+        for _ in 0..3 {
+            assert_eq!(score.depth(&config, 1000), 3);
+            score.succeeded(&config);
+        }
+        assert_eq!(score.depth(&config, 1000), 4, "one more with each round of successes");
         assert_eq!(score.busy(at(0), Duration::from_secs(86_400), 0, &config), (config.busy_most, false));
         assert_eq!(score.depth(&config, 1000), 1);
+    }
+
+    #[test]
+    fn whoever_had_more_at_a_time_gives_way_to_whoever_had_less() {
+        let (mut much, config) = score();
+        let mut little = much.clone();
+        for score in [&mut much, &mut little] {
+            score.meter.rate = Some(64 << 20);
+        }
+        (much.accepts, little.accepts) = (40, 4);
+        // Both are refused now and then, and each gets what it has room for in between.
+        for round in 0..200 {
+            for score in [&mut much, &mut little] {
+                let depth = score.depth(&config, 1000);
+                (0..depth).for_each(|_| score.succeeded(&config));
+                if round % 8 == 0 {
+                    score.busy(at(round * 1000), Duration::ZERO, depth, &config);
+                }
+            }
+        }
+        let depths = (much.depth(&config, 1000), little.depth(&config, 1000));
+        assert!(depths.0.abs_diff(depths.1) <= 3, "{depths:?} at a time");
     }
 }

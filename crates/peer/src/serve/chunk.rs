@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
+use net::SendQueue;
 use protocol::api::{HT_NEXT, HT_QUEUE};
 use protocol::{ChunkIndex, Hash};
 use store::StoreError;
@@ -28,6 +30,7 @@ pub(super) async fn get(
     State(context): State<Arc<Context>>,
     Path(text): Path<String>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(queue): Extension<SendQueue>,
     method: Method,
     headers: HeaderMap,
 ) -> Response<Body> {
@@ -65,7 +68,7 @@ pub(super) async fn get(
             Ok(bytes) => {
                 #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
                 let part = bytes.slice(first as usize..=last as usize);
-                Outgoing { context: context.clone(), holding: holding.clone() }.whole(part, slot)
+                Outgoing { context: context.clone(), holding: holding.clone(), queue }.whole(part, slot)
             }
             Err(_) => return answer::unreadable(),
         }

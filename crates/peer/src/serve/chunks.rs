@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -10,6 +11,7 @@ use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
+use net::SendQueue;
 use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, MAX_CHUNK_REQUEST, MAX_CHUNKS_PER_REQUEST};
 use protocol::{ChunkIndex, Hash};
 use swarm::{Demand, Requester};
@@ -37,6 +39,7 @@ struct Found {
 pub(super) async fn post(
     State(context): State<Arc<Context>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(queue): Extension<SendQueue>,
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
@@ -68,7 +71,7 @@ pub(super) async fn post(
         Ok(slot) => slot,
         Err(refused) => return answer::refused(refused),
     };
-    let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone() };
+    let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone(), queue };
     let (pipe, body) = outgoing.piped();
     tokio::spawn(async move {
         tokio::select! {

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, OriginalUri, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use net::SendQueue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::ChunkIndex;
 use protocol::torrent::{FileEntry, Shape};
@@ -35,6 +37,7 @@ const SANDBOX: HeaderValue =
 /// Who asks for a file, and how.
 struct Asked {
     from: SocketAddr,
+    queue: SendQueue,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -44,6 +47,7 @@ pub(super) async fn root(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(queue): Extension<SendQueue>,
     method: Method,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -53,7 +57,7 @@ pub(super) async fn root(
         Err(refusal) => return refusal,
     };
     match holding.torrent().layout().shape() {
-        Shape::File => serve(&context, holding, 0, &Asked { from, method, uri, headers }),
+        Shape::File => serve(&context, holding, 0, &Asked { from, queue, method, uri, headers }),
         Shape::Folder => list(&holding, uri.path().ends_with('/')),
     }
 }
@@ -63,6 +67,7 @@ pub(super) async fn inside(
     State(context): State<Arc<Context>>,
     Path((id, path)): Path<(String, String)>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(queue): Extension<SendQueue>,
     method: Method,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -72,7 +77,7 @@ pub(super) async fn inside(
         Err(refusal) => return refusal,
     };
     match holding.torrent().layout().find(&path) {
-        Some(file) => serve(&context, holding, file, &Asked { from, method, uri, headers }),
+        Some(file) => serve(&context, holding, file, &Asked { from, queue, method, uri, headers }),
         None => answer::not_found("this torrent has no such file"),
     }
 }
@@ -94,7 +99,8 @@ fn serve(context: &Arc<Context>, holding: Arc<Holding>, file: usize, asked: &Ask
     };
     let mut response = Response::new(Body::empty());
     if asked.method != Method::HEAD && length > 0 {
-        let outgoing = Outgoing { context: context.clone(), holding: holding.clone() };
+        let outgoing =
+            Outgoing { context: context.clone(), holding: holding.clone(), queue: asked.queue.clone() };
         let (pipe, body) = outgoing.piped();
         let requester = requester(&asked.headers, asked.from);
         let reader = Reader { context: context.clone(), holding, file, requester };

@@ -28,6 +28,9 @@ const BATCH: Duration = Duration::from_millis(200);
 /// … or earlier, when so many have gathered: a fast swarm is not held up by its clocks, and a poll still costs little beside
 /// the chunks that it tells of (decision 9).
 const TOGETHER: u64 = 8;
+/// The first so many are told as soon as they are looked at: in the first second of a swarm an uplink whose chunk nobody knows of
+/// is idle (decision 11).
+const FIRST: u64 = 16;
 /// That is looked at so often, which is cheaper than to be woken by every gain.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -100,7 +103,8 @@ async fn batch(holding: &Holding, since: u64) {
     let began = Instant::now();
     while began.elapsed() < BATCH {
         tokio::time::sleep(LOOK).await;
-        if holding.has_gained(since, TOGETHER) {
+        let (gained, in_all) = holding.gained_since(since);
+        if gained >= TOGETHER || (gained > 0 && in_all <= FIRST) {
             return;
         }
     }

@@ -23,6 +23,8 @@ const RUN: u64 = 12;
 const TOGETHER: u32 = 8;
 /// … unless the last ones were told just now. Both as in `peer/src/serve/torrent.rs`.
 const LEAST_APART: Duration = Duration::from_millis(50);
+/// The first so many are told that often, however few they are.
+const FIRST: usize = 16;
 /// Request and head of the answer of a bitmap, or of a list of peers.
 const QUESTION: (u64, u64) = (220, 180);
 /// A peer in such a list.
@@ -162,7 +164,12 @@ impl World<'_> {
         let lately = u32::try_from(gained - before).unwrap_or(u32::MAX);
         let together = now.since(since).saturating_mul(TOGETHER) / lately.max(1);
         let most = self.rollout.network.batch;
-        if lately == 0 { most } else { together.clamp(LEAST_APART.min(most), most) }
+        let least = LEAST_APART.min(most);
+        match lately {
+            _ if gained < FIRST => least,
+            0 => most,
+            _ => together.clamp(least, most),
+        }
     }
 
     /// Reads what all neighbours gained.

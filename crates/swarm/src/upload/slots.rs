@@ -20,6 +20,9 @@ const BODY_TIME_BYTES: u64 = 16 << 20;
 /// Until this long after the first body nothing is decided: at the start of a swarm all connections are cold, and every rate
 /// is the swarm's and not the uplink's.
 const WARM: Duration = Duration::from_millis(1500);
+/// Unless the bodies of all slots are less than so many bytes together: their connections are cold whatever is done, and where
+/// acknowledgements wait behind what their senders send, 1 MiB is on its way for 150 ms.
+const LITTLE: u64 = 2 << 20;
 /// A rate is measured over a stretch of at least this length, and of a body a slot.
 const STRETCH: Duration = Duration::from_millis(200);
 /// Stretches between two trials: at first, and after many that helped nothing. A trial that fails costs the swarm something.
@@ -162,6 +165,9 @@ impl Slots {
             self.limit = self.least;
         }
         self.phase = match self.phase {
+            Phase::Starting if self.body * (self.limit as u64) < LITTLE => {
+                self.attempt(Trial::More, rate, most)
+            }
             Phase::Starting if self.first.is_some_and(|first| now.since(first) < WARM) => Phase::Starting,
             Phase::Starting => {
                 self.limit = self.least;
@@ -273,6 +279,18 @@ mod tests {
     fn a_fast_uplink_sends_more_at_a_time_while_that_is_nowhere_else() {
         assert_eq!(settles_with(1_000_000_000, 1, Slots::first_copy), 20);
         assert_eq!(settles_with(1_000_000, 1, Slots::first_copy), 8);
+    }
+
+    #[test]
+    fn little_bodies_on_a_long_way_do_not_wait_until_connections_are_warm() {
+        let config = UploadConfig::default();
+        let (mut slots, mut now) = (Slots::new(&config), 0);
+        while now < 1_300 * MILLI {
+            let count = slots.limit() as u64;
+            now += (150 * MILLI).max(count * 65_536 * 1_000_000_000 / 25_000_000);
+            (0..count).for_each(|_| slots.sent(Time::from_nanos(now), 65_536, 1000, &config));
+        }
+        assert!(slots.limit() >= 32, "{} slots", slots.limit());
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! What the kernel holds of the bytes that were written to a connection.
+//!
+//! The one place of this program with `unsafe` code: no library gives a safe way to ask.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::stream::Stream;
+
+/// The bytes of one connection that its other side has not acknowledged. Clone is cheap. It keeps a file descriptor of its own, so
+/// the connection's number is never somebody else's; a connection that is shut down ends all the same.
+#[derive(Clone, Debug, Default)]
+pub struct SendQueue(Option<Arc<socket2::Socket>>);
+
+impl SendQueue {
+    /// The queue of a connection; of one that cannot be asked (another network's, another system's) nothing is known.
+    pub fn of(stream: &Stream) -> Self {
+        match stream {
+            Stream::Tcp(stream) if cfg!(any(target_os = "linux", target_os = "android")) => {
+                SendQueue(socket2::SockRef::from(stream).try_clone().ok().map(Arc::new))
+            }
+            Stream::Tcp(_) | Stream::Other(_) => SendQueue(None),
+        }
+    }
+
+    /// How many they are; 0 where nothing is known, and when the connection is gone: then nothing will be sent any more.
+    pub fn bytes(&self) -> usize {
+        let Some(socket) = &self.0 else { return 0 };
+        // A connection that was reset keeps its count, and has no other side.
+        if socket.peer_addr().is_err() {
+            return 0;
+        }
+        unacknowledged(socket).unwrap_or(0)
+    }
+}
+
+/// `SIOCOUTQ` of tcp(7), which is the same number as `TIOCOUTQ`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[expect(unsafe_code, reason = "no safe call exists")]
+fn unacknowledged(socket: &socket2::Socket) -> io::Result<usize> {
+    use std::os::fd::AsRawFd;
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open as long as `socket` is borrowed, and the kernel writes one `int` to a place that lives.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn unacknowledged(_: &socket2::Socket) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Both ends of a connection, and the queue of the first.
+    async fn connected() -> (Stream, SendQueue, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Stream::Tcp(listener.accept().await.unwrap().0);
+        let queue = SendQueue::of(&stream);
+        (stream, queue, other)
+    }
+
+    #[tokio::test]
+    async fn what_the_other_side_does_not_take_is_counted_until_it_does() {
+        let (mut stream, queue, mut other) = connected().await;
+        assert_eq!(queue.bytes(), 0);
+        let mut written = 0;
+        // Until the buffers of both sides are full: more than the other side has acknowledged.
+        while let Ok(more) = tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await {
+            written += more.unwrap();
+        }
+        assert!((1..=written).contains(&queue.bytes()), "{} of {written}", queue.bytes());
+        other.read_exact(&mut vec![0; written]).await.unwrap();
+        while queue.bytes() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_reset_holds_nothing_back() {
+        let (mut stream, queue, other) = connected().await;
+        while tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await.is_ok() {}
+        socket2::SockRef::from(&other).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(other);
+        while queue.bytes() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
