@@ -84,6 +84,8 @@ async fn the_state_survives_a_restart() {
     let (_, snapshot) = server.watch().await.event().await.unwrap();
     assert_eq!(snapshot["clients"][1]["torrents"][0]["name"], "a.iso");
     assert!(!snapshot["history"].as_array().unwrap().is_empty());
+    // While it runs it may be writing the next one.
+    server.stop().await;
     let files: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files, [path], "nothing else is left lying about");

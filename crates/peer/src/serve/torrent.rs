@@ -170,19 +170,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn gains_that_keep_coming_are_told_together_and_one_after_a_silence_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let (holding, chunks) = begun(folder.path(), 4);
+        let (holding, chunks) = begun(folder.path(), 20);
+        let (first, others) = chunks.split_at(FIRST.try_into().unwrap());
+        for chunk in first {
+            holding.store(chunk).unwrap();
+        }
         let gain = async |after: Duration, chunk: usize| {
             tokio::time::advance(after).await;
-            holding.store(&chunks[chunk]).unwrap();
+            holding.store(&others[chunk]).unwrap();
         };
         let asked = Instant::now();
-        tokio::join!(batch(&holding, BASE), async {
+        tokio::join!(batch(&holding, BASE + FIRST), async {
             gain(BATCH / 4, 0).await;
             gain(BATCH / 4, 1).await;
         });
         assert_eq!(asked.elapsed(), BATCH, "together");
         let asked = Instant::now();
-        tokio::join!(batch(&holding, BASE + 2), gain(BATCH * 2, 2));
+        tokio::join!(batch(&holding, BASE + FIRST + 2), gain(BATCH * 2, 2));
         assert_eq!(asked.elapsed(), BATCH * 2, "at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_gains_of_all_are_told_at_the_next_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holding, chunks) = begun(folder.path(), 4);
+        let asked = Instant::now();
+        tokio::join!(batch(&holding, BASE), async {
+            tokio::time::advance(LOOK / 2).await;
+            holding.store(&chunks[0]).unwrap();
+        });
+        assert_eq!(asked.elapsed(), LOOK);
     }
 }

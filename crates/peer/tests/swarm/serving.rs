@@ -209,7 +209,7 @@ async fn head_only(peer: &Peer, path: &str) -> TcpStream {
 #[tokio::test]
 async fn a_body_that_is_not_taken_keeps_its_slot() {
     // More than a kernel takes for somebody who does not read; and as many as fill the slots are not too much for memory.
-    const LARGE: usize = 5 << 20;
+    const LARGE: usize = 4 << 20;
     let content = bytes(LARGE);
     let source = Source::file_in_chunks(&content, LARGE as u64);
     let (seed, _) = source.seed().await;
