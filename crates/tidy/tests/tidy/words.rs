@@ -17,6 +17,8 @@ const FOREIGN: [&str; 6] =
     ["block_on", "block_in_place", "WouldBlock", "WOULDBLOCK", "block_size", "st_blocks"];
 /// A test that cannot know when something happened sleeps; it waits for the condition instead.
 const SLEEPS: [&str; 2] = ["thread::sleep", "time::sleep"];
+/// The one file with `unsafe` code, which says why.
+const UNSAFE: &str = "crates/net/src/send_queue.rs";
 /// Places on one person's machine.
 const MACHINE: [&str; 5] = ["/root/", "/home/", "/Users/", "/work/", "C:\\Users"];
 
@@ -62,6 +64,12 @@ fn idle_tests(file: &RustFile) -> Vec<String> {
 fn lints_switched_off(file: &RustFile) -> Vec<String> {
     let wrong = file.code_lines().filter(|(_, line)| line.contains("clippy::too_many_lines"));
     wrong.map(|(number, _)| format!("{}:{number}: too_many_lines: split the function", file.path)).collect()
+}
+
+/// The compiler denies it, and a file could expect it; there is one that may.
+fn unsafe_code(file: &RustFile) -> Vec<String> {
+    let found = identifiers(&file.code).filter(|(_, word)| *word == "unsafe" && file.path != UNSAFE);
+    found.map(|(number, _)| format!("{}:{number}: only {UNSAFE} may", file.path)).collect()
 }
 
 fn machine_paths(path: &str, text: &str) -> Vec<String> {
@@ -112,6 +120,11 @@ fn nobody_switches_off_the_length_of_functions() {
 }
 
 #[test]
+fn unsafe_code_stands_in_one_file() {
+    check(unsafe_code);
+}
+
+#[test]
 fn no_path_of_one_machine_stands_anywhere() {
     let files = tree::written_files().into_iter().filter(|(path, _)| !is_ours(path));
     none(&files.flat_map(|(path, text)| machine_paths(&path, &text)).collect::<Vec<_>>());
@@ -149,6 +162,8 @@ fn the_rules_fail_on_the_words_they_are_for() {
         assert_eq!(idle_tests(&sample(line)).len(), 0, "{line}: production code may wait");
     }
     assert_eq!(lints_switched_off(&sample("#[allow(clippy::too_many_lines)]")).len(), 1);
+    assert_eq!(unsafe_code(&sample("let x = unsafe { y() };")).len(), 1);
+    assert_eq!(unsafe_code(&sample("// unsafe\n#[expect(unsafe_code)]")).len(), 0);
     for text in ["see /root/x", "\"/home/me/x\"", "cd /work/x"] {
         assert_eq!(machine_paths("README.md", text).len(), 1, "{text}");
     }
