@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpSocket};
 pub use connector::Connector;
 pub use listener::Listener;
 pub use network::{BoxFuture, Datagrams, Incoming, Network, Pipe};
-pub use send_queue::SendQueue;
+pub use send_queue::{Departing, SendQueue};
 pub use stream::Stream;
 pub use udp::Udp;
 

@@ -4,33 +4,64 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::stream::Stream;
 
 /// The bytes of one connection that its other side has not acknowledged. Clone is cheap. It keeps a file descriptor of its own, so
 /// the connection's number is never somebody else's; a connection that is shut down ends all the same.
 #[derive(Clone, Debug, Default)]
-pub struct SendQueue(Option<Arc<socket2::Socket>>);
+pub struct SendQueue(Option<Arc<Connection>>);
+
+#[derive(Debug)]
+struct Connection {
+    socket: socket2::Socket,
+    /// Bodies that were begun.
+    bodies: AtomicU64,
+}
 
 impl SendQueue {
     /// The queue of a connection; of one that cannot be asked (another network's, another system's) nothing is known.
     pub fn of(stream: &Stream) -> Self {
-        match stream {
+        let socket = match stream {
             Stream::Tcp(stream) if cfg!(any(target_os = "linux", target_os = "android")) => {
-                SendQueue(socket2::SockRef::from(stream).try_clone().ok().map(Arc::new))
+                socket2::SockRef::from(stream).try_clone().ok()
             }
-            Stream::Tcp(_) | Stream::Other(_) => SendQueue(None),
-        }
+            Stream::Tcp(_) | Stream::Other(_) => None,
+        };
+        SendQueue(socket.map(|socket| Arc::new(Connection { socket, bodies: AtomicU64::new(0) })))
     }
 
-    /// How many they are; 0 where nothing is known, and when the connection is gone: then nothing will be sent any more.
-    pub fn bytes(&self) -> usize {
-        let Some(socket) = &self.0 else { return 0 };
+    /// A body is begun: whoever asks for the next one on a connection has the one before.
+    pub fn begin(&self) -> Departing {
+        let number = self.0.as_ref().map_or(0, |connection| connection.bodies.fetch_add(1, Relaxed) + 1);
+        Departing { queue: self.clone(), number }
+    }
+
+    fn bytes(&self) -> usize {
+        let Some(connection) = &self.0 else { return 0 };
         // A connection that was reset keeps its count, and has no other side.
-        if socket.peer_addr().is_err() {
+        if connection.socket.peer_addr().is_err() {
             return 0;
         }
-        unacknowledged(socket).unwrap_or(0)
+        unacknowledged(&connection.socket).unwrap_or(0)
+    }
+}
+
+/// A body on its way.
+#[derive(Debug)]
+pub struct Departing {
+    queue: SendQueue,
+    number: u64,
+}
+
+impl Departing {
+    /// Bytes of what was written of it, or of what was written before it, that the other side has not acknowledged. 0 where
+    /// nothing is known, when the next body was begun, and when the connection is gone: then nothing will be sent any more.
+    pub fn bytes(&self) -> usize {
+        let bodies = self.queue.0.as_ref().map_or(0, |connection| connection.bodies.load(Relaxed));
+        if bodies == self.number { self.queue.bytes() } else { 0 }
     }
 }
 
@@ -75,26 +106,39 @@ mod tests {
     #[tokio::test]
     async fn what_the_other_side_does_not_take_is_counted_until_it_does() {
         let (mut stream, queue, mut other) = connected().await;
-        assert_eq!(queue.bytes(), 0);
+        let body = queue.begin();
+        assert_eq!(body.bytes(), 0);
         let mut written = 0;
         // Until the buffers of both sides are full: more than the other side has acknowledged.
         while let Ok(more) = tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await {
             written += more.unwrap();
         }
-        assert!((1..=written).contains(&queue.bytes()), "{} of {written}", queue.bytes());
+        assert!((1..=written).contains(&body.bytes()), "{} of {written}", body.bytes());
         other.read_exact(&mut vec![0; written]).await.unwrap();
-        while queue.bytes() > 0 {
+        while body.bytes() > 0 {
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
+    async fn a_body_is_through_when_the_next_one_is_begun() {
+        let (mut stream, queue, _other) = connected().await;
+        let first = queue.begin();
+        while tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await.is_ok() {}
+        assert!(first.bytes() > 0);
+        let second = queue.begin();
+        assert_eq!(first.bytes(), 0, "it was asked for by somebody who has the first");
+        assert!(second.bytes() > 0);
+    }
+
+    #[tokio::test]
     async fn a_connection_that_was_reset_holds_nothing_back() {
         let (mut stream, queue, other) = connected().await;
+        let body = queue.begin();
         while tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await.is_ok() {}
         socket2::SockRef::from(&other).set_linger(Some(Duration::ZERO)).unwrap();
         drop(other);
-        while queue.bytes() > 0 {
+        while body.bytes() > 0 {
             tokio::task::yield_now().await;
         }
     }

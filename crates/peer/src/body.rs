@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use net::SendQueue;
+use net::{Departing, SendQueue};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -33,13 +33,13 @@ pub(crate) struct Outgoing {
 /// at the gate: a chunk of 128 KiB is in hyper's buffer at once, whatever the uplink.
 struct Held {
     bytes: Bytes,
-    slot: Option<(Slot, SendQueue)>,
+    slot: Option<(Slot, Departing)>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some((slot, queue)) = self.slot.take() {
-            departing::keep_until_gone(queue, slot);
+        if let Some((slot, body)) = self.slot.take() {
+            departing::keep_until_gone(body, slot);
         }
     }
 }
@@ -51,14 +51,14 @@ impl AsRef<[u8]> for Held {
 }
 
 /// The same bytes, not copied; the slot is free when the last slice of them is dropped.
-fn holding_slot(bytes: Bytes, slot: Slot, queue: SendQueue) -> Bytes {
-    Bytes::from_owner(Held { bytes, slot: Some((slot, queue)) })
+fn holding_slot(bytes: Bytes, slot: Slot, queue: &SendQueue) -> Bytes {
+    Bytes::from_owner(Held { bytes, slot: Some((slot, queue.begin())) })
 }
 
 impl Outgoing {
     /// A body of these bytes, whose slot is free when they have left.
     pub(crate) fn whole(self, bytes: Bytes, slot: Slot) -> Body {
-        let bytes = holding_slot(bytes, slot, self.queue.clone());
+        let bytes = holding_slot(bytes, slot, &self.queue);
         let sending = (self, bytes);
         Body::from_stream(futures_util::stream::unfold(sending, |(outgoing, mut bytes)| async move {
             let slice = outgoing.next_slice(&mut bytes).await?;
@@ -107,7 +107,7 @@ impl Pipe {
     /// Sends payload, counted and throttled, whose slot is free when it has left. Returns before that: the next
     /// part is read meanwhile.
     pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
-        let mut bytes = holding_slot(bytes, slot, self.outgoing.queue.clone());
+        let mut bytes = holding_slot(bytes, slot, &self.outgoing.queue);
         while let Some(slice) = self.outgoing.next_slice(&mut bytes).await {
             self.sender.send(Ok(slice)).await.map_err(|_| Gone)?;
         }
@@ -140,7 +140,7 @@ mod tests {
             UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
         let gate = Gate::new(Clock::start(), config);
         let slot = gate.enter(Requester::new(1), Demand::Here, 9).await.unwrap();
-        let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot, SendQueue::default());
+        let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot, &SendQueue::default());
         let (first, last) = (bytes.split_to(4), bytes.split_to(5));
         assert_eq!((&first[..], &last[..]), (&b"1234"[..], &b"56789"[..]));
         // What is left of a body when its last slice is taken holds nothing.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use net::SendQueue;
+use net::Departing;
 
 /// Bytes that may still be on their way when the slot is given back: the next body is read and written meanwhile, so that the uplink
 /// is not idle. A body that is no larger gives its slot back at once.
@@ -18,23 +18,23 @@ const LOOK_LAST: Duration = Duration::from_millis(8);
 /// Longest wait: as long as a connection may be silent. It is over by then.
 const WAIT_MOST: Duration = Duration::from_secs(60);
 
-/// Keeps `slot` until what is on its way of this connection is little, without keeping the caller. Outside of a runtime, as when a
+/// Keeps `slot` until what is on its way of this body is little, without keeping the caller. Outside of a runtime, as when a
 /// program ends, nobody is left who could want it.
-pub(crate) fn keep_until_gone(queue: SendQueue, slot: impl Send + 'static) {
-    if queue.bytes() <= ON_THE_WAY {
+pub(crate) fn keep_until_gone(body: Departing, slot: impl Send + 'static) {
+    if body.bytes() <= ON_THE_WAY {
         return;
     }
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(async move {
-            let _ = tokio::time::timeout(WAIT_MOST, gone(&queue)).await;
+            let _ = tokio::time::timeout(WAIT_MOST, gone(&body)).await;
             drop(slot);
         });
     }
 }
 
-async fn gone(queue: &SendQueue) {
+async fn gone(body: &Departing) {
     let mut pause = LOOK_FIRST;
-    while queue.bytes() > ON_THE_WAY {
+    while body.bytes() > ON_THE_WAY {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LOOK_LAST);
     }
