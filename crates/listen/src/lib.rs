@@ -40,7 +40,7 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a stop waits for requests under way.
     pub grace: Duration,
-    /// Handlers find the connection's [`net::SendQueue`] in an extension, for one more file descriptor each.
+    /// The [`net::SendQueue`] that handlers find in an extension knows something, for one more file descriptor each.
     pub send_queues: bool,
 }
 
@@ -113,13 +113,11 @@ async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let queue = limits.send_queues.then(|| SendQueue::of(&stream));
+    let queue = if limits.send_queues { SendQueue::of(&stream) } else { SendQueue::default() };
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
-        if let Some(queue) = &queue {
-            request.extensions_mut().insert(queue.clone());
-        }
+        request.extensions_mut().insert(queue.clone());
         router.clone().oneshot(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::stream::Stream;
 
 /// The bytes of one connection that its other side has not acknowledged. Clone is cheap. It keeps a file descriptor of its own, so
-/// the connection's number is never somebody else's; a connection that is shut down ends all the same.
+/// the connection's number is never somebody else's. A connection that is shut down ends all the same; one that is only closed does when
+/// the last of these is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct SendQueue(Option<Arc<Connection>>);
 
@@ -33,7 +34,8 @@ impl SendQueue {
         SendQueue(socket.map(|socket| Arc::new(Connection { socket, bodies: AtomicU64::new(0) })))
     }
 
-    /// A body is begun: whoever asks for the next one on a connection has the one before.
+    /// A body is begun. Whoever asks for the next one on a connection has the one before, as a rule: of several parts that are
+    /// sent together, and for whoever asks ahead, only the last one is looked after, which is the one in whose way the others are.
     pub fn begin(&self) -> Departing {
         let number = self.0.as_ref().map_or(0, |connection| connection.bodies.fetch_add(1, Relaxed) + 1);
         Departing { queue: self.clone(), number }

@@ -104,7 +104,7 @@ pub(crate) struct Pipe {
 pub(crate) struct Gone;
 
 impl Pipe {
-    /// Sends payload, counted and throttled, whose slot is free when it has left. Returns before that: the next
+    /// Sends payload, counted and throttled, whose slot is free when it has left or the next part is begun. Returns before that: the next
     /// part is read meanwhile.
     pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
         let mut bytes = holding_slot(bytes, slot, &self.outgoing.queue);

@@ -24,6 +24,8 @@ pub(crate) struct Score {
     accepts: u32,
     /// Successes since it was raised last.
     credit: u32,
+    /// When it was lowered last: what was asked for before that is refused for the same reason.
+    lowered_at: Option<Time>,
     failures: u32,
     misses: u32,
     busies: u32,
@@ -41,6 +43,7 @@ impl Score {
             blocked_until: now,
             accepts: config.depth_most,
             credit: 0,
+            lowered_at: None,
             failures: 0,
             misses: 0,
             busies: 0,
@@ -127,17 +130,19 @@ impl Score {
         failure
     }
 
-    /// It is busy, with `in_flight` of our requests accepted: the pause that follows, and whether it has sent us away
-    /// so often, without one success, that this counts as a failure.
+    /// It is busy for a request of `started`, with `in_flight` of our requests accepted: the pause that follows, and whether it has
+    /// sent us away so often, without one success, that this counts as a failure.
     pub(crate) fn busy(
         &mut self,
         now: Time,
         retry_after: Duration,
-        in_flight: u32,
+        (started, in_flight): (Time, u32),
         config: &Config,
     ) -> (Duration, bool) {
-        self.accepts = (in_flight.min(self.accepts) * 3 / 4).clamp(1, config.depth_most);
-        self.credit = 0;
+        if self.lowered_at.is_none_or(|lowered| started > lowered) {
+            self.accepts = (in_flight.min(self.accepts) * 3 / 4).clamp(1, config.depth_most);
+            (self.credit, self.lowered_at) = (0, Some(now));
+        }
         if self.busy_at.is_none_or(|counted| now.since(counted) >= config.busy_counts_every) {
             self.busies += 1;
             self.busy_at = Some(now);
@@ -289,14 +294,18 @@ mod tests {
     fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
         let (mut score, config) = score();
         score.meter.rate = Some(16 << 20);
-        assert_eq!(score.busy(at(0), Duration::ZERO, 4, &config), (config.busy_least, false));
+        assert_eq!(score.busy(at(1), Duration::ZERO, (at(0), 4), &config), (config.busy_least, false));
+        score.busy(at(2), Duration::ZERO, (at(0), 3), &config);
         assert_eq!(score.depth(&config, 1000), 3);
         for _ in 0..3 {
             assert_eq!(score.depth(&config, 1000), 3);
             score.succeeded(&config);
         }
         assert_eq!(score.depth(&config, 1000), 4, "one more with each round of successes");
-        assert_eq!(score.busy(at(0), Duration::from_secs(86_400), 0, &config), (config.busy_most, false));
+        assert_eq!(
+            score.busy(at(4), Duration::from_secs(86_400), (at(3), 0), &config),
+            (config.busy_most, false)
+        );
         assert_eq!(score.depth(&config, 1000), 1);
     }
 
@@ -314,7 +323,7 @@ mod tests {
                 let depth = score.depth(&config, 1000);
                 (0..depth).for_each(|_| score.succeeded(&config));
                 if round % 8 == 0 {
-                    score.busy(at(round * 1000), Duration::ZERO, depth, &config);
+                    score.busy(at(round * 1000 + 1), Duration::ZERO, (at(round * 1000), depth), &config);
                 }
             }
         }

@@ -232,10 +232,11 @@ impl Upload {
         std::mem::take(&mut self.turned_away)
     }
 
-    /// What to tell those that are turned away: until what is new and waits will be sent, and at most
-    /// [`UploadConfig::elsewhere`]. Longer, and an uplink that has sent everything once is idle while all are told to stay away.
+    /// What to tell those that are turned away: until what waits will be sent, and at most [`UploadConfig::elsewhere`]. Longer, and an uplink that has sent everything once is idle while all are told to stay away.
     pub fn elsewhere(&self) -> Duration {
-        self.service.saturating_mul(self.rounds(self.waiting.len())).min(self.config.elsewhere)
+        self.service
+            .saturating_mul(self.rounds(self.waiting.len()))
+            .clamp(self.config.retry_least, self.config.elsewhere)
     }
 
     /// Ends the waiting for what was sent to somebody else meanwhile, while enough new things are waited for.

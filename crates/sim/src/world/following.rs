@@ -23,7 +23,7 @@ const RUN: u64 = 12;
 const TOGETHER: u32 = 8;
 /// … unless the last ones were told just now. Both as in `peer/src/serve/torrent.rs`.
 const LEAST_APART: Duration = Duration::from_millis(50);
-/// The first so many are told that often, however few they are.
+/// The first so many are told that often, however few they are. Here they are counted by who reads, who gains about as fast.
 const FIRST: usize = 16;
 /// Request and head of the answer of a bitmap, or of a list of peers.
 const QUESTION: (u64, u64) = (220, 180);

@@ -21,19 +21,20 @@ const UNMEASURED: Duration = Duration::from_millis(500);
 impl Download {
     /// Gives fetches to the neighbours that this call made eager.
     pub(super) fn fill(&mut self, now: Time, actions: &mut Vec<Action>) {
-        let eager = std::mem::take(&mut self.eager);
-        if std::mem::take(&mut self.all_eager) {
-            self.fill_all(now, actions);
-        } else {
-            for peer in eager {
-                while self.fetch_one(now, peer, actions) {}
-            }
+        let mut eager = std::mem::take(&mut self.eager);
+        eager.sort_unstable();
+        eager.dedup();
+        match eager[..] {
+            _ if std::mem::take(&mut self.all_eager) => self.fill_in_turn(now, None, actions),
+            [] => {}
+            [peer] => while self.fetch_one(now, peer, actions) {},
+            _ => self.fill_in_turn(now, Some(&eager), actions),
         }
     }
 
-    /// A fetch each in turn, the least loaded and then the fastest first: what is scarce goes to the well measured,
-    /// and the load is spread.
-    fn fill_all(&mut self, now: Time, actions: &mut Vec<Action>) {
+    /// A fetch each in turn, to all neighbours or to `only` these, the least loaded and then the fastest first: what is scarce goes
+    /// to the well measured, and the load is spread.
+    fn fill_in_turn(&mut self, now: Time, only: Option<&[PeerKey]>, actions: &mut Vec<Action>) {
         if self.is_held_up() {
             return;
         }
@@ -41,6 +42,7 @@ impl Download {
         let mut order: Vec<_> = self
             .neighbours
             .iter()
+            .filter(|(peer, _)| only.is_none_or(|only| only.contains(peer)))
             .filter(|(_, neighbour)| neighbour.has_room(now, share, &self.config))
             .map(|(peer, neighbour)| {
                 let class = speed_class(neighbour.score.rate(), self.fastest);

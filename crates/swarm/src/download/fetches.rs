@@ -65,7 +65,8 @@ impl Download {
             }
             Failure::Busy { retry_after } => {
                 let Some(neighbour) = self.neighbours.get_mut(fetch.peer) else { return };
-                let (pause, failure) = neighbour.score.busy(now, retry_after, neighbour.flying, &self.config);
+                let asked = (fetch.started, neighbour.flying);
+                let (pause, failure) = neighbour.score.busy(now, retry_after, asked, &self.config);
                 if failure {
                     self.blame(now, fetch.peer, fetch.started, actions);
                 }
@@ -158,9 +159,13 @@ impl Download {
             (_, true) | (State::Storing, _) => State::Storing,
             _ => State::InFlight,
         });
+        // The only copy left is stuck: whoever holds it, too, may be asked for a second one (threat A10).
+        self.all_eager |= state == State::InFlight
+            && self.fetches.of_chunk(chunk).any(|id| self.fetches.get(id).is_some_and(|fetch| fetch.slow));
         self.table.turn(chunk, state);
         if state == State::Missing {
-            // Whoever has room and is not dry has nothing to ask for but what others send already, or flies enough.
+            // Who is not dry and has room is asked with its own next event: it flies already, and so much flies that more is only
+            // asked of those who do not.
             for (peer, neighbour) in self.neighbours.iter_mut().filter(|(_, one)| one.dry) {
                 if neighbour.holding.holds(chunk.get()) {
                     neighbour.dry = false;
