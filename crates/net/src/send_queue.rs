@@ -105,16 +105,21 @@ mod tests {
         (stream, queue, other)
     }
 
+    /// Writes until the buffers of both sides are full, which is more than the other side acknowledges; how many bytes.
+    async fn fill(stream: &mut Stream) -> usize {
+        let mut written = 0;
+        while let Ok(more) = tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await {
+            written += more.unwrap();
+        }
+        written
+    }
+
     #[tokio::test]
     async fn what_the_other_side_does_not_take_is_counted_until_it_does() {
         let (mut stream, queue, mut other) = connected().await;
         let body = queue.begin();
         assert_eq!(body.bytes(), 0);
-        let mut written = 0;
-        // Until the buffers of both sides are full: more than the other side has acknowledged.
-        while let Ok(more) = tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await {
-            written += more.unwrap();
-        }
+        let written = fill(&mut stream).await;
         assert!((1..=written).contains(&body.bytes()), "{} of {written}", body.bytes());
         other.read_exact(&mut vec![0; written]).await.unwrap();
         while body.bytes() > 0 {
@@ -126,7 +131,7 @@ mod tests {
     async fn a_body_is_through_when_the_next_one_is_begun() {
         let (mut stream, queue, _other) = connected().await;
         let first = queue.begin();
-        while tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await.is_ok() {}
+        fill(&mut stream).await;
         assert!(first.bytes() > 0);
         let second = queue.begin();
         assert_eq!(first.bytes(), 0, "it was asked for by somebody who has the first");
@@ -137,7 +142,7 @@ mod tests {
     async fn a_connection_that_was_reset_holds_nothing_back() {
         let (mut stream, queue, other) = connected().await;
         let body = queue.begin();
-        while tokio::time::timeout(Duration::ZERO, stream.write(&[7; 8192])).await.is_ok() {}
+        fill(&mut stream).await;
         socket2::SockRef::from(&other).set_linger(Some(Duration::ZERO)).unwrap();
         drop(other);
         while body.bytes() > 0 {

@@ -50,7 +50,7 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// The same bytes, not copied; the slot is free when the last slice of them is dropped.
+/// The same bytes, not copied: a body is begun. Its slot is given back after the last slice of them is dropped.
 fn holding_slot(bytes: Bytes, slot: Slot, queue: &SendQueue) -> Bytes {
     Bytes::from_owner(Held { bytes, slot: Some((slot, queue.begin())) })
 }
@@ -104,8 +104,8 @@ pub(crate) struct Pipe {
 pub(crate) struct Gone;
 
 impl Pipe {
-    /// Sends payload, counted and throttled, whose slot is free when it has left or the next part is begun. Returns before that: the next
-    /// part is read meanwhile.
+    /// Sends payload, counted and throttled, whose slot is free when it has left or the next part is begun. Returns before that:
+    /// the next part is read meanwhile.
     pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
         let mut bytes = holding_slot(bytes, slot, &self.outgoing.queue);
         while let Some(slice) = self.outgoing.next_slice(&mut bytes).await {

@@ -206,7 +206,8 @@ pub struct UploadConfig {
     pub contents: usize,
     /// While so many requests wait for what was not sent lately, those for what was are turned away.
     pub fresh_enough: usize,
-    /// When a requester that is turned away may ask for the same again, at the latest: sooner where what is new will be through by then.
+    /// When a requester that is turned away may ask for the same again. Short: an uplink that has sent everything once is idle while all are
+    /// told to stay away (decision 11).
     pub elsewhere: Duration,
     /// The shortest wait that a refusal asks for.
     pub retry_least: Duration,

@@ -169,7 +169,7 @@ impl Upload {
             return Answer::Refuse { retry_after: self.retry_after(demand) };
         }
         if !direct && self.is_stale(demand) && self.fresh_waiting() >= self.config.fresh_enough {
-            return Answer::Elsewhere { retry_after: self.elsewhere() };
+            return Answer::Elsewhere { retry_after: self.config.elsewhere };
         }
         self.make_account(requester);
         let ticket = Ticket(self.next_ticket);
@@ -232,11 +232,9 @@ impl Upload {
         std::mem::take(&mut self.turned_away)
     }
 
-    /// What to tell those that are turned away: until what waits will be sent, and at most [`UploadConfig::elsewhere`]. Longer, and an uplink that has sent everything once is idle while all are told to stay away.
-    pub fn elsewhere(&self) -> Duration {
-        self.service
-            .saturating_mul(self.rounds(self.waiting.len()))
-            .clamp(self.config.retry_least, self.config.elsewhere)
+    /// What to tell those that are turned away.
+    pub const fn elsewhere(&self) -> Duration {
+        self.config.elsewhere
     }
 
     /// Ends the waiting for what was sent to somebody else meanwhile, while enough new things are waited for.
@@ -364,14 +362,9 @@ impl Upload {
             Demand::Anywhere(_) => self.waiting_anywhere(),
             Demand::Here | Demand::OnlyHere(_) => self.waiting.len(),
         };
-        let pause = self.service.saturating_mul(self.rounds(waiting));
-        pause.clamp(self.config.retry_least, self.config.retry_most)
-    }
-
-    /// How often all bodies being sent are through before one that comes behind `waiting` others is: one round more than
-    /// there are, because others come, too.
-    fn rounds(&self, waiting: usize) -> u32 {
-        u32::try_from(waiting / self.active.len().max(1) + 2).unwrap_or(u32::MAX)
+        // One round more than there are: others come, too.
+        let ahead = u32::try_from(waiting / self.active.len().max(1) + 2).unwrap_or(u32::MAX);
+        self.service.saturating_mul(ahead).clamp(self.config.retry_least, self.config.retry_most)
     }
 
     fn advance(&mut self, now: Time) {

@@ -375,19 +375,6 @@ fn while_enough_that_is_new_is_asked_for_what_was_just_sent_is_turned_away() {
 }
 
 #[test]
-fn whoever_is_turned_away_may_come_back_when_what_is_new_will_be_through() {
-    let (mut upload, _) = busy_upload();
-    for content in 6..10 {
-        wait_for(&mut upload, content, content);
-    }
-    let answer = ask_for(&mut upload, Time::ZERO, 5, 0);
-    // Four that wait, one that is sent, and one more; bodies are taken to need that long until some were sent.
-    let until_then = UploadConfig::default().retry_least * 6;
-    assert!(until_then < UploadConfig::default().elsewhere);
-    assert_eq!(answer, Answer::Elsewhere { retry_after: until_then });
-}
-
-#[test]
 fn what_nobody_passed_on_in_time_is_as_good_as_new() {
     let (mut upload, blocker) = busy_upload();
     let later = Time::from(UploadConfig::default().sent_memory);

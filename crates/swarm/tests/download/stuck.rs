@@ -1,7 +1,7 @@
 //! Fetches that do not move, and ends that must not wait for them.
 
 use protocol::ChunkIndex;
-use swarm::{DropReason, Event, Waiting};
+use swarm::{DropReason, Event, PeerKey, Waiting};
 
 use crate::world::{KIB, MIB, Manner, World, millis, seconds};
 
@@ -59,6 +59,20 @@ fn a10_a_stuck_chunk_is_asked_of_a_neighbour_that_has_nothing_else_to_give() {
     world.holder(2, Manner::Serves(MIB), &[0]);
     world.run_until(seconds(6), |world| world.stored.contains(&0));
     assert_eq!(world.brain.waiting_reason(), Some(Waiting::NobodyHas(2)));
+}
+
+#[test]
+fn a10_where_only_a_stuck_copy_is_left_whoever_has_the_chunk_and_is_idle_is_asked() {
+    let mut world = World::new(64 * KIB, 3);
+    world.holder(1, Manner::Mute, &[0]);
+    world.holder(2, Manner::Mute, &[0]);
+    world.run_until(seconds(8), |world| world.open_of(1).len() + world.open_of(2).len() == 2);
+    // There are two copies under way, so it is not asked for a third; chunks 1 and 2 are missing all the time.
+    world.holder(3, Manner::Serves(MIB), &[0]);
+    assert_eq!(world.asked_of(3).len(), 0);
+    let second = world.asked[1].peer;
+    world.tell(Event::PeerLost { peer: PeerKey::new(second) });
+    assert_eq!(world.asked_of(3).len(), 1);
 }
 
 #[test]
