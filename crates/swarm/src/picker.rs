@@ -98,6 +98,12 @@ impl Picker {
         self.wishes.retain(|(first, last)| first <= last);
     }
 
+    /// Whether the order of what is offered matters to somebody here, and not the swarm alone: a reader waits for some of it, or all
+    /// is to come from the first to the last.
+    pub(crate) fn is_bound(&self, missing: &IndexSet, offer: &Offer<'_>) -> bool {
+        self.order == Order::Sequential || !self.wished(missing, offer, 1).is_empty()
+    }
+
     /// A number below `bound` (0 when that is 0).
     pub(crate) fn random_below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.rng.random_range(0..bound) }

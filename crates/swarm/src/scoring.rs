@@ -14,6 +14,8 @@ use crate::inflight::bytes_in;
 #[derive(Clone, Debug)]
 pub(crate) struct Score {
     meter: Meter,
+    /// Bytes that ever came from it.
+    received: u64,
     /// When anything last came from it.
     pub(crate) heard: Time,
     /// No fetch before this.
@@ -39,6 +41,7 @@ impl Score {
     pub(crate) fn new(now: Time, config: &Config) -> Self {
         Score {
             meter: Meter::default(),
+            received: 0,
             heard: now,
             blocked_until: now,
             accepts: config.depth_most,
@@ -52,7 +55,7 @@ impl Score {
         }
     }
 
-    /// Bytes per second while asked; `None` before it was measured.
+    /// Bytes per second while asked; `None` before it was measured, and what the first body alone says until there is more.
     pub(crate) const fn rate(&self) -> Option<u64> {
         self.meter.rate
     }
@@ -70,13 +73,14 @@ impl Score {
     /// `bytes` came from it.
     pub(crate) fn received(&mut self, now: Time, bytes: u64) {
         self.heard = now;
+        self.received = self.received.saturating_add(bytes);
         self.meter.add(now, bytes);
     }
 
     /// A whole body came: a first measurement is taken at once, however short the time was.
     pub(crate) fn body_whole(&mut self, now: Time) {
         if self.meter.rate.is_none() {
-            self.meter.fold(now);
+            self.meter.guess(now);
         }
     }
 
@@ -86,13 +90,15 @@ impl Score {
     }
 
     /// How many fetches to keep in flight there: what it sends in [`Config::horizon`], and no more than `share`, so
-    /// that the last chunks are spread over everybody.
+    /// that the last chunks are spread over everybody. Nor more than twice what it ever sent: a first body out of a full bucket
+    /// looks like a fast link, and whoever waits for a certain chunk would stand behind all that was asked because of it.
     pub(crate) fn depth(&self, config: &Config, share: u32) -> u32 {
         let window = match self.meter.rate {
             None => config.window_first,
             Some(rate) => bytes_in(rate, config.horizon),
         };
-        let chunks = window.min(config.window_last) / u64::from(config.chunk_bytes.max(1));
+        let shown = self.received.saturating_mul(2).saturating_add(config.window_first);
+        let chunks = window.min(shown).min(config.window_last) / u64::from(config.chunk_bytes.max(1));
         let wanted = u32::try_from(chunks).unwrap_or(u32::MAX).min(share).max(config.depth_least);
         wanted.min(config.depth_most).min(self.accepts).max(1)
     }
@@ -164,6 +170,9 @@ impl Score {
 #[derive(Clone, Debug, Default)]
 struct Meter {
     rate: Option<u64>,
+    /// Samples of full length that are in the rate. Before the first one it is a guess, from a body that may have come out of a
+    /// buffer or a bucket in no time.
+    samples: u64,
     /// Since when this stretch of being busy is not accounted for.
     busy_since: Option<Time>,
     /// Busy time of the current sample before that, and its bytes.
@@ -174,7 +183,8 @@ struct Meter {
 impl Meter {
     /// Long enough to see past the bursts of a link, short enough to follow its changes.
     const SAMPLE: Duration = Duration::from_millis(250);
-    /// A sample moves the rate by one part in this many.
+    /// A sample moves the rate by one part in this many, the first ones by as much as makes the rate their mean: what was
+    /// guessed is forgotten.
     const SMOOTHING: u64 = 4;
 
     fn begin(&mut self, now: Time) {
@@ -193,22 +203,31 @@ impl Meter {
         }
     }
 
+    /// The rate until a sample is full, if it is known at all by now.
+    fn guess(&mut self, now: Time) {
+        self.rate = self.sample(now);
+    }
+
     fn fold(&mut self, now: Time) {
-        let nanos = self.elapsed(now).as_nanos();
-        // Who has not sent a byte yet is unknown, not slow: its first answer may be a round trip away.
-        if nanos == 0 || (self.rate.is_none() && self.bytes == 0) {
-            return;
-        }
-        let sample = u64::try_from(u128::from(self.bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX);
-        self.rate = Some(match self.rate {
-            None => sample,
-            Some(rate) => rate - rate / Self::SMOOTHING + sample / Self::SMOOTHING,
-        });
+        let Some(sample) = self.sample(now) else { return };
+        let parts = (self.samples + 1).min(Self::SMOOTHING);
+        self.rate = Some(self.rate.map_or(sample, |rate| rate - rate / parts + sample / parts));
+        self.samples = parts;
         self.bytes = 0;
         self.busy = Duration::ZERO;
         if self.busy_since.is_some() {
             self.busy_since = Some(now);
         }
+    }
+
+    /// What came since the last sample, per second. Who has not sent a byte yet is unknown, not slow: its first answer may be a
+    /// round trip away.
+    fn sample(&self, now: Time) -> Option<u64> {
+        let nanos = self.elapsed(now).as_nanos();
+        if nanos == 0 || (self.rate.is_none() && self.bytes == 0) {
+            return None;
+        }
+        Some(u64::try_from(u128::from(self.bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX))
     }
 
     fn elapsed(&self, now: Time) -> Duration {
@@ -246,6 +265,10 @@ mod tests {
         let (mut score, config) = score();
         assert_eq!(score.depth(&config, 1000), 2, "128 KiB before anything is known");
         score.meter.rate = Some(16 << 20);
+        assert_eq!(score.depth(&config, 1000), 2, "nor more before it sent anything");
+        score.received = 64 << 10;
+        assert_eq!(score.depth(&config, 1000), 4, "twice what it sent, and what it was asked at first");
+        score.received = 16 << 20;
         assert_eq!(score.depth(&config, 1000), 64, "4 MiB of a fast one");
         assert_eq!(score.depth(&config, 5), 5, "no more than its share of what is left");
         score.meter.rate = Some(1);
@@ -253,6 +276,18 @@ mod tests {
         let large = Config { chunk_bytes: 1 << 20, ..config };
         score.meter.rate = Some(100 << 20);
         assert_eq!(score.depth(&large, 1000), 4);
+    }
+
+    #[test]
+    fn a_first_body_out_of_a_bucket_is_forgotten_with_the_first_full_sample() {
+        let (mut score, config) = score();
+        score.busy_from(at(0));
+        score.received(at(1), 64 << 10);
+        score.body_whole(at(1));
+        assert_eq!(score.rate(), Some((64 << 10) * 1000), "all that is known");
+        score.received(at(256), 36_000);
+        assert!(score.rate().is_some_and(|rate| rate < 400_000), "{:?}", score.rate());
+        assert_eq!(score.depth(&config, 1000), 3, "half a second of it");
     }
 
     #[test]
@@ -293,7 +328,7 @@ mod tests {
     #[test]
     fn a_busy_neighbour_is_asked_less_at_a_time_and_then_more_again() {
         let (mut score, config) = score();
-        score.meter.rate = Some(16 << 20);
+        (score.meter.rate, score.received) = (Some(16 << 20), 16 << 20);
         assert_eq!(score.busy(at(1), Duration::ZERO, (at(0), 4), &config), (config.busy_least, false));
         score.busy(at(2), Duration::ZERO, (at(0), 3), &config);
         assert_eq!(score.depth(&config, 1000), 3);
@@ -314,7 +349,7 @@ mod tests {
         let (mut much, config) = score();
         let mut little = much.clone();
         for score in [&mut much, &mut little] {
-            score.meter.rate = Some(64 << 20);
+            (score.meter.rate, score.received) = (Some(64 << 20), 64 << 20);
         }
         (much.accepts, little.accepts) = (40, 4);
         // Both are refused now and then, and each gets what it has room for in between.

@@ -96,9 +96,13 @@ impl Download {
         u32::try_from(left.div_ceil(self.neighbours.len().max(1))).unwrap_or(u32::MAX)
     }
 
-    /// What `peer` suggested and is still missing.
+    /// What `peer` suggested and is still missing. Its suggestions help the swarm; they wait while somebody here waits for something
+    /// else.
     fn suggestion(&mut self, peer: PeerKey) -> Option<ChunkIndex> {
         let neighbour = self.neighbours.get_mut(peer)?;
+        if neighbour.suggested.is_empty() || self.picker.is_bound(self.table.missing(), &neighbour.offer()) {
+            return None;
+        }
         while let Some(chunk) = neighbour.suggested.pop_front() {
             if self.table.state(chunk) == State::Missing && neighbour.offers(chunk.get()) {
                 return Some(chunk);

@@ -133,6 +133,37 @@ fn what_a_neighbour_suggests_is_asked_for_next_while_it_is_missing() {
     assert_eq!(asked[first.len()..first.len() + 2], [900, 901], "after {stored:?}, of {asked:?}");
 }
 
+/// A seed that says with every chunk it sends what nobody has yet, as ours does: the chunks after it.
+fn tell_what_follows(world: &mut World, chunk: u32) {
+    for next in (chunk + 1..chunk + 4).map(ChunkIndex::new) {
+        world.tell(Event::Suggested { peer: PeerKey::new(1), chunk: next });
+    }
+}
+
+#[test]
+fn what_a_reader_waits_for_comes_before_what_a_neighbour_suggests() {
+    let config = Config { chunk_bytes: 64 * KIB, neighbours_wanted: 0, ..Config::default() };
+    let mut world = World::with(config, 1000);
+    world.seed(1, Manner::Serves(MIB));
+    world.run_until(seconds(60), |world| !world.stored.is_empty());
+    tell_what_follows(&mut world, 10);
+    let before = world.asked.len();
+    world.tell(Event::RangeWanted { first: ChunkIndex::new(900), last: ChunkIndex::new(902) });
+    world.run_until(seconds(60), |world| world.asked.len() >= before + 5);
+    let asked = world.asked_of(1);
+    assert_eq!(asked[before..before + 5], [900, 901, 902, 11, 12], "of {asked:?}");
+}
+
+#[test]
+fn in_sequential_order_no_suggestion_comes_between() {
+    let config = Config { order: Order::Sequential, chunk_bytes: 256 * KIB, ..Config::default() };
+    let mut world = World::with(config, 100);
+    world.seed(1, Manner::Serves(4 * MIB));
+    tell_what_follows(&mut world, 50);
+    world.run_to_the_end(seconds(60));
+    assert!(world.asked_of(1).is_sorted());
+}
+
 #[test]
 fn a_small_torrent_is_spread_over_everybody() {
     let mut world = World::new(16 * KIB, 16);
