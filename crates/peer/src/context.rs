@@ -13,6 +13,7 @@ use crate::gate::Gate;
 use crate::http_client::HttpClient;
 use crate::identity::Identity;
 use crate::metrics_client::Board;
+use crate::straight::Straight;
 use crate::throttle::Throttle;
 
 /// One per peer, behind an `Arc`.
@@ -30,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) chance: Chance,
     pub(crate) net: Net,
     pub(crate) http: HttpClient,
+    /// For chunks, where nothing speaks against it.
+    pub(crate) straight: Straight,
     /// Where it takes part in the DHT.
     pub(crate) dht: Option<Dht>,
     /// Cancelled when the process ends.

@@ -2,18 +2,16 @@
 
 mod described;
 mod frames;
+mod single;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use protocol::api::peer::chunk_path;
 use protocol::api::{HT_ELSEWHERE, HT_NEXT, HT_RETRY};
 use protocol::{ChunkIndex, VerifiedChunk};
-use store::{Buffer, StoreError};
+use store::StoreError;
 use swarm::{Failure, FetchId};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -21,8 +19,8 @@ use tokio::time::Instant;
 use crate::context::Context;
 use crate::fact::{Fact, Source};
 use crate::holding::Holding;
-use crate::http_client::{HttpError, next_frame};
-use crate::neighbour::{Neighbour, Speaks, native_request};
+use crate::http_client::HttpError;
+use crate::neighbour::{Neighbour, Speaks};
 
 /// Longest wait for the head of an answer: it may stand in the uploader's queue. Longer than the brain's patience with
 /// a queue and a stall together, so that the decision is the brain's.
@@ -49,18 +47,6 @@ pub(crate) struct Fetcher {
     pub(crate) facts: mpsc::Sender<Fact>,
 }
 
-/// A chunk that did not come.
-struct NotGot {
-    failure: Failure,
-    passed_a_cache: bool,
-}
-
-impl From<Failure> for NotGot {
-    fn from(failure: Failure) -> Self {
-        NotGot { failure, passed_a_cache: false }
-    }
-}
-
 /// What came of a body since the brain was last told.
 struct Report {
     bytes: u32,
@@ -71,13 +57,6 @@ impl Default for Report {
     fn default() -> Self {
         Report { bytes: 0, last: Instant::now() }
     }
-}
-
-/// A chunk's bytes as they came.
-struct Body {
-    bytes: Bytes,
-    passed_a_cache: bool,
-    was_cached: bool,
 }
 
 /// What became of bytes that came.
@@ -97,68 +76,6 @@ impl Fetcher {
         }
     }
 
-    /// `GET /chunk/{hash}`.
-    async fn single(&self, wanted: Wanted) {
-        // Asked before the answer comes: another fetch may find the cache out meanwhile.
-        let fresh = self.neighbour.is_asked_past_caches();
-        match self.get_chunk(wanted, fresh).await {
-            Err(NotGot { failure: Failure::WrongBytes, passed_a_cache }) => {
-                self.wrong(wanted, passed_a_cache && !fresh).await;
-            }
-            Err(NotGot { failure, .. }) => self.failed(wanted, failure).await,
-            Ok(Body { bytes, passed_a_cache, was_cached }) => {
-                let source = if was_cached { Source::Cache } else { self.source() };
-                for wrong in self.take(vec![(wanted, bytes)], source).await {
-                    self.wrong(wrong, passed_a_cache && !fresh).await;
-                }
-            }
-        }
-    }
-
-    /// Bytes failed their hash. A cache in between may have gone bad while the peer behind it is honest: it has one
-    /// more chance, past every cache from now on (threat A8).
-    async fn wrong(&self, wanted: Wanted, perhaps_the_cache: bool) {
-        if perhaps_the_cache {
-            self.neighbour.ask_past_caches();
-            self.failed(wanted, Failure::Transport).await;
-        } else {
-            self.failed(wanted, Failure::WrongBytes).await;
-        }
-    }
-
-    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<Body, NotGot> {
-        let torrent = self.holding.torrent();
-        let length = torrent.span(wanted.chunk).length;
-        let path = chunk_path(&torrent.chunk_hash(wanted.chunk));
-        let mut request = native_request(&self.context, &self.neighbour.url, &path);
-        if fresh {
-            request = request.header(header::CACHE_CONTROL, "no-cache");
-        }
-        let request = request.body(Full::default()).map_err(|error| transport(&error.into()))?;
-        let response = self.send(request).await?;
-        let (passed_a_cache, was_cached) =
-            (passed_a_cache(response.headers()), was_cached(response.headers()));
-        let read = self.read_chunk(response.into_body(), wanted.fetch, length).await;
-        let bytes = read.map_err(|failure| NotGot { failure, passed_a_cache })?;
-        Ok(Body { bytes, passed_a_cache, was_cached })
-    }
-
-    /// The head of a good answer; any other is a failure.
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
-        let sent = self.context.http.send(&self.neighbour.url, request, ANSWER).await;
-        let response = sent.map_err(|error| transport(&error))?;
-        self.note_suggestion(response.headers());
-        match response.status() {
-            StatusCode::OK => Ok(response),
-            StatusCode::NOT_FOUND | StatusCode::GONE => Err(Failure::Missing),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                Err(turned_away(response.headers()))
-            }
-            // Redirects, too, are not followed (threat A7).
-            _ => Err(Failure::Transport),
-        }
-    }
-
     /// What the neighbour suggests to ask for next is for the brain. A hint: better lost than waited for.
     fn note_suggestion(&self, headers: &HeaderMap) {
         let index = headers.get(HT_NEXT).and_then(|index| index.to_str().ok()?.parse().ok());
@@ -166,23 +83,6 @@ impl Fetcher {
             let (peer, chunk) = (self.neighbour.key, ChunkIndex::new(index));
             let _ = self.facts.try_send(Fact::Suggested { peer, chunk });
         }
-    }
-
-    /// Reads exactly `length` bytes; one more and the body is cut (threat A9).
-    async fn read_chunk(&self, mut body: Incoming, fetch: FetchId, length: u32) -> Result<Bytes, Failure> {
-        let mut bytes = Buffer::with_capacity(length as usize);
-        let mut report = Report::default();
-        while let Some(frame) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
-            if bytes.len() + frame.len() > length as usize {
-                return Err(Failure::WrongBytes);
-            }
-            bytes.extend_from_slice(&frame);
-            self.came(fetch, frame.len(), &mut report).await;
-        }
-        if bytes.len() < length as usize {
-            return Err(Failure::Transport);
-        }
-        Ok(bytes.freeze())
     }
 
     /// Counts bytes that came, holds them to the limit, and reports now and then. Under a limit a part at a time, so
@@ -269,21 +169,6 @@ fn settle(holding: &Holding, chunk: ChunkIndex, bytes: Bytes) -> Outcome {
 fn transport(error: &HttpError) -> Failure {
     tracing::debug!(%error, "fetch failed");
     Failure::Transport
-}
-
-/// Something that caches may stand between: proxies must add `Via` (RFC 9110 §7.6.3), caches `Age` (RFC 9111 §5.1), and
-/// many add an `X-Cache`.
-fn passed_a_cache(headers: &HeaderMap) -> bool {
-    ["age", "via", "x-cache", "x-cache-status"].iter().any(|name| headers.contains_key(*name))
-}
-
-/// The bytes were in the cache: nobody's uplink sent them.
-fn was_cached(headers: &HeaderMap) -> bool {
-    let says_hit = |name| {
-        let value = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        value.is_some_and(|value| value.to_ascii_lowercase().contains("hit"))
-    };
-    headers.contains_key("age") || says_hit("x-cache") || says_hit("x-cache-status")
 }
 
 /// Refused altogether, or for this chunk only.

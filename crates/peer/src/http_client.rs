@@ -23,9 +23,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// Longest silence in a body before it counts as broken.
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// Kept-alive connections are given up before the listeners' head limit (10 s) would close them under a request.
-const POOL_IDLE: Duration = Duration::from_secs(8);
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(8);
 /// Kept-alive connections to one peer.
-const POOL_PER_HOST: usize = 16;
+pub(crate) const POOL_PER_HOST: usize = 16;
 
 /// Why a request brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum HttpError {
     /// The body is larger than it may be.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+    /// The body has no declared length; only [`Straight`](crate::straight::Straight) minds.
+    #[error("the answer does not say how long it is")]
+    Unframed,
     /// The TLS setup of this machine does not work.
     #[error("https: {0}")]
     Tls(String),
@@ -129,6 +132,11 @@ impl HttpClient {
     ) -> Result<Answer, HttpError> {
         let request = Request::builder().uri(base.join(path)).body(Full::default())?;
         self.exchange(base, request, cap, limit).await
+    }
+
+    /// What its connections are made by.
+    pub(crate) const fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     pub(crate) const fn net(&self) -> &Net {

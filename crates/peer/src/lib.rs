@@ -32,6 +32,7 @@ mod peer_exchange;
 mod progress;
 mod serve;
 mod sharing;
+mod straight;
 mod throttle;
 mod torrent_finder;
 mod tracker_client;

@@ -56,6 +56,8 @@ pub(crate) struct Neighbour {
     one_by_one: AtomicBool,
     /// A cache between here and there gave wrong bytes.
     past_caches: AtomicBool,
+    /// Its answers do not say how long they are.
+    unframed: AtomicBool,
     /// Original programs serve one connection at a time: no second request before the first is answered.
     pub(crate) turn: Semaphore,
 }
@@ -75,6 +77,7 @@ impl Neighbour {
             something: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
             past_caches: AtomicBool::new(false),
+            unframed: AtomicBool::new(false),
             turn: Semaphore::new(1),
         }
     }
@@ -102,6 +105,16 @@ impl Neighbour {
     /// What comes from a cache on the way to it is not to be trusted.
     pub(crate) fn ask_past_caches(&self) {
         self.past_caches.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its answers are left to hyper.
+    pub(crate) fn is_unframed(&self) -> bool {
+        self.unframed.load(Ordering::Relaxed)
+    }
+
+    /// An answer of its did not say how long it is: some proxies send every body in pieces.
+    pub(crate) fn answers_unframed(&self) {
+        self.unframed.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn holds_something(&self) -> bool {

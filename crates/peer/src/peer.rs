@@ -27,6 +27,7 @@ use crate::identity::Identity;
 use crate::metrics_client::{self, Board};
 use crate::serve;
 use crate::sharing::{Sharing, Start};
+use crate::straight::Straight;
 use crate::throttle::Throttle;
 use crate::torrent_finder::{self, FindError};
 
@@ -105,6 +106,7 @@ impl Peer {
         let (clock, stop, tasks) = (Clock::start(), CancellationToken::new(), TaskTracker::new());
         let chance = Chance::new(config.seed);
         let dht = start_dht(&config, clock, &chance, &stop, &tasks).await?;
+        let http = HttpClient::new(&config.net, config.source);
         let context = Arc::new(Context {
             identity: identity(&config, listening, &chance),
             clock,
@@ -115,7 +117,8 @@ impl Peer {
             down: Throttle::new(clock, config.limit_down),
             chance,
             net: config.net.clone(),
-            http: HttpClient::new(&config.net, config.source),
+            straight: Straight::new(http.connector().clone()),
+            http,
             dht,
             stop: stop.clone(),
         });

@@ -49,12 +49,23 @@ impl Buffer {
 
     /// Adds bytes at the end.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        let end = self.length + bytes.len();
+        self.room(bytes.len()).copy_from_slice(bytes);
+        self.grew(bytes.len());
+    }
+
+    /// The next `most` bytes of room behind the content: whoever reads something into their beginning says so by [`Buffer::grew`].
+    /// They hold old bytes.
+    pub fn room(&mut self, most: usize) -> &mut [u8] {
+        let end = self.length + most;
         if end > self.room.len() {
             self.room.resize(end.next_power_of_two(), 0);
         }
-        self.room[self.length..end].copy_from_slice(bytes);
-        self.length = end;
+        &mut self.room[self.length..end]
+    }
+
+    /// `bytes` more of the room hold content now, or as many as there is room for.
+    pub fn grew(&mut self, bytes: usize) {
+        self.length = self.length.saturating_add(bytes).min(self.room.len());
     }
 
     /// Has `read` fill the first `length` bytes, of which it says how many it had; they become the content. What
@@ -143,6 +154,19 @@ mod tests {
             assert_eq!(Buffer::fill(length, read).unwrap().as_slice(), vec![7; length / 2]);
         }
         assert_eq!(Buffer::fill(9, |_| Err::<usize, _>("no disk")).unwrap_err(), "no disk");
+    }
+
+    #[test]
+    fn what_is_read_into_the_room_counts_when_it_is_said() {
+        let mut buffer = Buffer::with_capacity(5);
+        buffer.extend_from_slice(b"ab");
+        buffer.room(3).copy_from_slice(b"cde");
+        assert_eq!(buffer.as_slice(), b"ab");
+        buffer.grew(2);
+        assert_eq!(buffer.as_slice(), b"abcd");
+        buffer.room(4).fill(b'x');
+        buffer.grew(usize::MAX);
+        assert!(buffer.as_slice().starts_with(b"abcdxxxx"), "and never more than there is room");
     }
 
     #[test]

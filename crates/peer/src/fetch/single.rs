@@ -1,0 +1,190 @@
+//! One chunk in one request: straight from the socket where nothing speaks against it, through hyper otherwise.
+
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use protocol::api::peer::chunk_path;
+use protocol::base_url::Scheme;
+use store::Buffer;
+use swarm::{Failure, FetchId};
+
+use super::{ANSWER, Fetcher, Report, Wanted, transport, turned_away};
+use crate::fact::Source;
+use crate::http_client::{HttpError, next_frame};
+use crate::neighbour::native_request;
+use crate::straight;
+
+/// A chunk that did not come.
+struct NotGot {
+    failure: Failure,
+    passed_a_cache: bool,
+}
+
+impl From<Failure> for NotGot {
+    fn from(failure: Failure) -> Self {
+        NotGot { failure, passed_a_cache: false }
+    }
+}
+
+/// A chunk's bytes as they came.
+struct Got {
+    bytes: Bytes,
+    passed_a_cache: bool,
+    was_cached: bool,
+}
+
+/// A good answer, its body unread.
+enum Body {
+    Straight(straight::Body),
+    Hyper(Incoming),
+}
+
+impl Fetcher {
+    /// `GET /chunk/{hash}`.
+    pub(super) async fn single(&self, wanted: Wanted) {
+        // Asked before the answer comes: another fetch may find the cache out meanwhile.
+        let fresh = self.neighbour.is_asked_past_caches();
+        match self.get_chunk(wanted, fresh).await {
+            Err(NotGot { failure: Failure::WrongBytes, passed_a_cache }) => {
+                self.wrong(wanted, passed_a_cache && !fresh).await;
+            }
+            Err(NotGot { failure, .. }) => self.failed(wanted, failure).await,
+            Ok(Got { bytes, passed_a_cache, was_cached }) => {
+                let source = if was_cached { Source::Cache } else { self.source() };
+                for wrong in self.take(vec![(wanted, bytes)], source).await {
+                    self.wrong(wrong, passed_a_cache && !fresh).await;
+                }
+            }
+        }
+    }
+
+    /// Bytes failed their hash. A cache in between may have gone bad while the peer behind it is honest: it has one
+    /// more chance, past every cache from now on (threat A8).
+    async fn wrong(&self, wanted: Wanted, perhaps_the_cache: bool) {
+        if perhaps_the_cache {
+            self.neighbour.ask_past_caches();
+            self.failed(wanted, Failure::Transport).await;
+        } else {
+            self.failed(wanted, Failure::WrongBytes).await;
+        }
+    }
+
+    async fn get_chunk(&self, wanted: Wanted, fresh: bool) -> Result<Got, NotGot> {
+        let torrent = self.holding.torrent();
+        let length = torrent.span(wanted.chunk).length;
+        let path = chunk_path(&torrent.chunk_hash(wanted.chunk));
+        let mut request = native_request(&self.context, &self.neighbour.url, &path);
+        if fresh {
+            request = request.header(header::CACHE_CONTROL, "no-cache");
+        }
+        let request = request.body(()).map_err(|error| transport(&error.into()))?;
+        let (headers, body) = self.answer(request).await?;
+        let (passed_a_cache, was_cached) = (passed_a_cache(&headers), was_cached(&headers));
+        let read = match body {
+            Body::Straight(body) => self.read_straight(body, wanted.fetch, length).await,
+            Body::Hyper(body) => self.read_frames_of_hyper(body, wanted.fetch, length).await,
+        };
+        let bytes = read.map_err(|failure| NotGot { failure, passed_a_cache })?;
+        Ok(Got { bytes, passed_a_cache, was_cached })
+    }
+
+    /// A good answer; any other is a failure.
+    async fn answer(&self, request: Request<()>) -> Result<(HeaderMap, Body), Failure> {
+        let url = &self.neighbour.url;
+        if url.scheme() == Scheme::Http && !self.neighbour.is_unframed() {
+            match self.context.straight.get(url, &request, ANSWER).await {
+                Ok(answer) => return self.answer_straight(answer).await,
+                // From now on, and now.
+                Err(HttpError::Unframed) => self.neighbour.answers_unframed(),
+                Err(error) => return Err(transport(&error)),
+            }
+        }
+        let sent = self.context.http.send(url, request.map(|()| Full::default()), ANSWER).await;
+        let (head, body) = sent.map_err(|error| transport(&error))?.into_parts();
+        self.note_suggestion(&head.headers);
+        good(head.status, &head.headers)?;
+        Ok((head.headers, Body::Hyper(body)))
+    }
+
+    async fn answer_straight(&self, answer: straight::Answer) -> Result<(HeaderMap, Body), Failure> {
+        self.note_suggestion(&answer.headers);
+        if let Err(failure) = good(answer.status, &answer.headers) {
+            answer.body.skip().await;
+            return Err(failure);
+        }
+        Ok((answer.headers, Body::Straight(answer.body)))
+    }
+
+    /// Reads exactly `length` bytes; of more, not one (threat A9).
+    async fn read_straight(
+        &self,
+        mut body: straight::Body,
+        fetch: FetchId,
+        length: u32,
+    ) -> Result<Bytes, Failure> {
+        match body.left() {
+            left if left > length.into() => return Err(Failure::WrongBytes),
+            left if left < length.into() => return Err(Failure::Transport),
+            _ => {}
+        }
+        let mut bytes = Buffer::with_capacity(length as usize);
+        let mut report = Report::default();
+        loop {
+            match body.read_into(&mut bytes).await.map_err(|error| transport(&error))? {
+                0 => break,
+                came => self.came(fetch, came, &mut report).await,
+            }
+        }
+        body.finish();
+        Ok(bytes.freeze())
+    }
+
+    /// Reads exactly `length` bytes; one more and the body is cut (threat A9).
+    async fn read_frames_of_hyper(
+        &self,
+        mut body: Incoming,
+        fetch: FetchId,
+        length: u32,
+    ) -> Result<Bytes, Failure> {
+        let mut bytes = Buffer::with_capacity(length as usize);
+        let mut report = Report::default();
+        while let Some(frame) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
+            if bytes.len() + frame.len() > length as usize {
+                return Err(Failure::WrongBytes);
+            }
+            bytes.extend_from_slice(&frame);
+            self.came(fetch, frame.len(), &mut report).await;
+        }
+        if bytes.len() < length as usize {
+            return Err(Failure::Transport);
+        }
+        Ok(bytes.freeze())
+    }
+}
+
+/// What an answer without a chunk means.
+fn good(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+    match status {
+        StatusCode::OK => Ok(()),
+        StatusCode::NOT_FOUND | StatusCode::GONE => Err(Failure::Missing),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(turned_away(headers)),
+        // Redirects, too, are not followed (threat A7).
+        _ => Err(Failure::Transport),
+    }
+}
+
+/// Something that caches may stand between: proxies must add `Via` (RFC 9110 §7.6.3), caches `Age` (RFC 9111 §5.1), and
+/// many add an `X-Cache`.
+fn passed_a_cache(headers: &HeaderMap) -> bool {
+    ["age", "via", "x-cache", "x-cache-status"].iter().any(|name| headers.contains_key(*name))
+}
+
+/// The bytes were in the cache: nobody's uplink sent them.
+fn was_cached(headers: &HeaderMap) -> bool {
+    let says_hit = |name| {
+        let value = headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        value.is_some_and(|value| value.to_ascii_lowercase().contains("hit"))
+    };
+    headers.contains_key("age") || says_hit("x-cache") || says_hit("x-cache-status")
+}

@@ -1,0 +1,69 @@
+//! `GET` of a chunk over plain HTTP/1.1, read from the socket straight into the chunk's buffer.
+//!
+//! hyper hands out a body in pieces of its own buffers: every byte is copied once more, and every connection keeps a buffer of 128 KiB.
+//! A leecher with eight neighbours felt both (`docs/benchmarks.md`). So the one request that carries nearly all bytes goes
+//! this way; every other one, every https one, and every neighbour whose answers have no `Content-Length`, goes through
+//! [`HttpClient`](crate::HttpClient).
+//!
+//! * [`head`] reads the head of an answer, pure.
+//! * [`connection`] is one kept-alive connection with one request on it at a time.
+//! * [`Straight`] keeps idle ones, and asks again on a new one when an idle one turns out to be closed.
+
+mod connection;
+mod head;
+mod idle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Request;
+use net::{Connector, Stream};
+use protocol::BaseUrl;
+use tower::ServiceExt;
+
+pub(crate) use self::connection::{Answer, Body};
+use self::connection::{Broken, Connection};
+use self::idle::Idle;
+use crate::http_client::HttpError;
+
+/// Asks for chunks.
+pub(crate) struct Straight {
+    connector: Connector,
+    idle: Arc<Idle>,
+}
+
+impl Straight {
+    /// A client whose connections `connector` makes.
+    pub(crate) fn new(connector: Connector) -> Self {
+        Straight { connector, idle: Arc::default() }
+    }
+
+    /// Sends a request without a body; returns when the head of the answer is there. An answer whose body has no declared length is
+    /// [`HttpError::Unframed`]: ask for it through the other client.
+    pub(crate) async fn get(
+        &self,
+        base: &BaseUrl,
+        request: &Request<()>,
+        limit: Duration,
+    ) -> Result<Answer, HttpError> {
+        tokio::time::timeout(limit, self.ask(base, request)).await.map_err(|_| HttpError::Timeout(limit))?
+    }
+
+    async fn ask(&self, base: &BaseUrl, request: &Request<()>) -> Result<Answer, HttpError> {
+        // Each idle connection may have been closed meanwhile, which shows before the first byte of an answer.
+        while let Some(connection) = self.idle.take(base) {
+            match connection.ask(request).await {
+                Err(Broken::Unanswered(_)) => {}
+                other => return other.map_err(Broken::into),
+            }
+        }
+        let connecting = self.connector.clone().oneshot(request.uri().clone());
+        let stream: Stream =
+            connecting.await.map_err(|error| HttpError::Connection(error.to_string()))?.into_inner();
+        let connection = Connection::new(stream, base.clone(), self.idle.clone());
+        connection.ask(request).await.map_err(Broken::into)
+    }
+}
+
+#[cfg(test)]
+mod tests;

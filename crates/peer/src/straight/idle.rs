@@ -1,0 +1,66 @@
+//! Connections that wait for their next request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::BaseUrl;
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use crate::http_client::{POOL_IDLE, POOL_PER_HOST};
+
+/// The idle connections to every host: at most [`POOL_PER_HOST`] to one, none for longer than twice [`POOL_IDLE`].
+#[derive(Default)]
+pub(super) struct Idle(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Each with the moment since when it waits, the latest last.
+    connections: HashMap<BaseUrl, Vec<(Instant, Connection)>>,
+    is_swept: bool,
+}
+
+impl Idle {
+    /// One that still seems to be open: the one used last, which is the warmest.
+    pub(super) fn take(&self, base: &BaseUrl) -> Option<Connection> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = state.connections.get_mut(base)?;
+        while let Some((since, mut connection)) = waiting.pop() {
+            if since.elapsed() < POOL_IDLE && connection.is_open() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request, if there is room.
+    pub(super) fn put(self: &Arc<Self>, base: &BaseUrl, connection: Connection) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.connections.contains_key(base) {
+            state.connections.insert(base.clone(), Vec::new());
+        }
+        if let Some(waiting) = state.connections.get_mut(base).filter(|waiting| waiting.len() < POOL_PER_HOST)
+        {
+            waiting.push((Instant::now(), connection));
+        }
+        if !std::mem::replace(&mut state.is_swept, true) {
+            tokio::spawn(self.clone().sweep());
+        }
+    }
+
+    /// Closes what nobody came for, until nothing waits.
+    async fn sweep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(POOL_IDLE).await;
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            for waiting in state.connections.values_mut() {
+                waiting.retain(|(since, _)| since.elapsed() < POOL_IDLE);
+            }
+            state.connections.retain(|_, waiting| !waiting.is_empty());
+            if state.connections.is_empty() {
+                state.is_swept = false;
+                return;
+            }
+        }
+    }
+}
