@@ -40,6 +40,7 @@ CASES = (
     Case("eight", f"1 → 8, {size_text(512 << 20)} each", (NginxCurl, Aria2), leechers=8, size=512 << 20),
     Case("small", f"one file of {size_text(1 << 20)}", (NginxCurl, Aria2), size=1 << 20, often=3),
     Case("folder", "a folder of 2,000 small files", (TarNginxCurlTar,), files=2000, often=3),
+    Case("many", "a folder of 50,000 files of 2 KiB", (TarNginxCurlTar,), size=2 << 10, files=50_000),
 )
 
 

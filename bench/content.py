@@ -36,12 +36,12 @@ def sha256_of(path):
 
 
 class Content:
-    """A random file, or a folder of `files` small random files, at `path`."""
+    """A random file of `size` bytes, or a folder of `files` random files, each of `size` bytes or small ones of any, at `path`."""
 
     def __init__(self, path, size=0, files=0):
         self.path = Path(path)
         if files:
-            for name, length in folder_plan(files):
+            for name, length in folder_plan(files, size):
                 (self.path / name).parent.mkdir(parents=True, exist_ok=True)
                 (self.path / name).write_bytes(os.urandom(length))
         else:
@@ -70,10 +70,10 @@ class Content:
         return folder / self.path.name
 
 
-def folder_plan(files):
+def folder_plan(files, size=0):
     """The same names and lengths in every run."""
     lengths = random.Random(2000)
-    return [(f"{n // PER_FOLDER:03}/file-{n:05}", lengths.randint(1, SMALL_FILE)) for n in range(files)]
+    return [(f"{n // PER_FOLDER:03}/file-{n:05}", size or lengths.randint(1, SMALL_FILE)) for n in range(files)]
 
 
 def warm_memory(folder, size):

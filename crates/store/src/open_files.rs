@@ -1,56 +1,56 @@
 //! A bounded set of open files: a folder may have a million, a process may open a thousand.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::locked;
 
-/// Most files of one torrent open at a time. A read that finds its file closed costs one more open, 10 µs.
-pub(crate) const MAX_OPEN: usize = 64;
+/// Files are kept in so many parts, each behind a lock of its own: to open a file takes longer than anything else that is done under
+/// it, and where there are fifty thousand small ones, a dozen threads open them at a time.
+const PARTS: usize = 16;
+/// So many of a part stay open, 64 of one torrent in all. A read that finds its file closed costs one more open, 10 µs.
+const MAX_OPEN_OF_A_PART: usize = 4;
 
-/// Open files by their position in the torrent; the one unused for longest is closed first.
+/// Open files by their position in the torrent; of a part, the one unused for longest is closed first.
 ///
 /// Files are opened under the lock, so that no two threads make the same one.
 #[derive(Debug)]
 pub(crate) struct OpenFiles<F> {
-    files: Mutex<Used<F>>,
+    /// On the heap: this is part of values that are moved about.
+    parts: Box<[Mutex<Used<F>>; PARTS]>,
 }
 
 #[derive(Debug)]
 struct Used<F> {
-    by_file: HashMap<usize, (Arc<F>, u64)>,
-    /// Counts uses: the smallest number is the oldest use.
-    clock: u64,
+    /// The one used last is the last.
+    files: Vec<(usize, Arc<F>)>,
 }
 
 impl<F> OpenFiles<F> {
     pub(crate) fn new() -> Self {
-        OpenFiles { files: Mutex::new(Used { by_file: HashMap::new(), clock: 0 }) }
+        OpenFiles { parts: Box::new(std::array::from_fn(|_| Mutex::new(Used { files: Vec::new() }))) }
     }
 
     /// File number `file`, opened with `open` when it is not open.
     pub(crate) fn get<E>(&self, file: usize, open: impl FnOnce() -> Result<F, E>) -> Result<Arc<F>, E> {
-        let mut used = locked(&self.files);
-        used.clock += 1;
-        let now = used.clock;
-        if let Some((handle, last_use)) = used.by_file.get_mut(&file) {
-            *last_use = now;
-            return Ok(Arc::clone(handle));
+        let mut used = locked(self.part_of(file));
+        let handle = match used.files.iter().position(|(other, _)| *other == file) {
+            Some(at) => used.files.remove(at).1,
+            None => Arc::new(open()?),
+        };
+        if used.files.len() >= MAX_OPEN_OF_A_PART {
+            used.files.remove(0);
         }
-        let handle = Arc::new(open()?);
-        if used.by_file.len() >= MAX_OPEN {
-            let oldest = used.by_file.iter().min_by_key(|(_, (_, last_use))| *last_use);
-            if let Some(oldest) = oldest.map(|(file, _)| *file) {
-                used.by_file.remove(&oldest);
-            }
-        }
-        used.by_file.insert(file, (Arc::clone(&handle), now));
+        used.files.push((file, Arc::clone(&handle)));
         Ok(handle)
     }
 
     /// Closes file number `file`, once nobody uses it any more.
     pub(crate) fn forget(&self, file: usize) {
-        locked(&self.files).by_file.remove(&file);
+        locked(self.part_of(file)).files.retain(|(other, _)| *other != file);
+    }
+
+    fn part_of(&self, file: usize) -> &Mutex<Used<F>> {
+        &self.parts[file % PARTS]
     }
 }
 
@@ -60,6 +60,8 @@ mod tests {
 
     use super::*;
 
+    const MAX_OPEN: usize = PARTS * MAX_OPEN_OF_A_PART;
+
     #[test]
     fn the_file_unused_for_longest_is_closed_first() {
         let files = OpenFiles::new();
@@ -68,6 +70,7 @@ mod tests {
             open(file);
         }
         open(0);
+        // Of the same part as 0.
         open(MAX_OPEN);
         let reopened = |file| {
             let mut opened = false;
@@ -81,7 +84,8 @@ mod tests {
                 .unwrap();
             opened
         };
-        assert!(!reopened(0) && !reopened(MAX_OPEN) && reopened(1));
+        assert!(!reopened(0) && !reopened(MAX_OPEN) && !reopened(1), "those of other parts stay");
+        assert!(reopened(PARTS), "the one of its part that was unused for longest");
         files.forget(0);
         assert!(reopened(0));
     }

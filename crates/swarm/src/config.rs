@@ -34,8 +34,8 @@ pub struct Config {
     /// Fewest fetches in flight at a neighbour: the second is on its way while the first is answered, so that a link
     /// is not idle between chunks.
     pub depth_least: u32,
-    /// Most fetches in flight at a neighbour. Tiny chunks over long round trips need many; more is no use, because an
-    /// uploader's queue is short.
+    /// Most fetches in flight at a neighbour. Only tiny chunks need many, and go together in few requests: 50,000 files of 2 KiB
+    /// took a third longer with 64.
     pub depth_most: u32,
     /// Bytes asked of a neighbour whose rate is not known yet. Little: at the start of a swarm everybody asks the one
     /// seed before anybody told what it got, and the same chunk is sent again and again.
@@ -137,7 +137,7 @@ impl Default for Config {
             find_first: Duration::from_secs(1),
             find_last: Duration::from_secs(30),
             depth_least: 2,
-            depth_most: 64,
+            depth_most: 512,
             window_first: 128 << 10,
             window_last: 4 << 20,
             horizon: Duration::from_millis(500),

@@ -1,6 +1,6 @@
 //! What the brain of a download is made with: the chunks it is to bring, and how much may fly.
 
-use protocol::{ChunkIndex, ChunkSet};
+use protocol::{ChunkIndex, ChunkSet, Torrent};
 use swarm::{Config, Download, Order};
 
 use super::roster::MOST;
@@ -17,7 +17,7 @@ const IN_FLIGHT_S: u64 = 5;
 /// A brain for what is missing.
 pub(super) fn brain(context: &Context, holding: &Holding, order: Order, seed: u64) -> Download {
     let torrent = holding.torrent();
-    let chunk_bytes = torrent.layout().chunk_size().get();
+    let chunk_bytes = mean_length(torrent);
     let config = Config {
         chunk_bytes,
         order,
@@ -27,6 +27,15 @@ pub(super) fn brain(context: &Context, holding: &Holding, order: Order, seed: u6
         ..Config::default()
     };
     Download::new(config, torrent.chunk_count(), missing(holding), seed)
+}
+
+/// Bytes of a chunk in the mean. Chunks of small files are far below the chunk size, and a window in bytes holds as many more.
+fn mean_length(torrent: &Torrent) -> u32 {
+    let (size, mean) = (
+        torrent.layout().chunk_size().get(),
+        torrent.layout().size() / u64::from(torrent.chunk_count().max(1)),
+    );
+    u32::try_from(mean).unwrap_or(size).clamp(1, size)
 }
 
 /// Chunks in flight of one download.

@@ -135,8 +135,9 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, place: &Place) -> io::Result<RealFile> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        self.open_with(place, flags, Mode::from_raw_mode(0o666))
+        // What is made by this is a file: nobody needs to look.
+        let flags = ALWAYS | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        Ok(RealFile(File::from(self.open_at(place, flags, Mode::from_raw_mode(0o666))?)))
     }
 
     fn create_folder(&self, place: &Place) -> io::Result<()> {

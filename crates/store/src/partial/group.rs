@@ -59,6 +59,11 @@ impl<F> State<F> {
         }
     }
 
+    /// Whether the file was there when it was used last, by this process or by the one that wrote the journal.
+    pub(super) fn knows(&self, file: usize) -> bool {
+        self.noted.contains_key(&file) || self.unnoted.contains_key(&file)
+    }
+
     /// A file is in use that may be new: until the journal knows it, the names that lead to it may be lost.
     pub(super) fn met(&mut self, file: usize, identity: Identity, folders: Vec<Place>) {
         if self.noted.get(&file) != Some(&identity) {

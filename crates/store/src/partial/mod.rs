@@ -206,13 +206,8 @@ impl<D: Disk> Partial<D> {
     /// taken for what has not come (threat A3).
     fn writable(&self, file: usize) -> Result<Arc<D::File>, StoreError> {
         self.tree.handle_or(file, |place| {
-            let handle = match self.tree.disk.open(place, Access::Write) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.make_folders(place)?;
-                    self.tree.disk.create(place)?
-                }
-                result => result?,
-            };
+            let known = locked(&self.state).knows(file);
+            let handle = if known { self.open_or_make(place)? } else { self.make_or_open(place)? };
             let found = handle.metadata()?;
             let size = self.tree.entry(file).size;
             if found.size != size {
@@ -222,6 +217,35 @@ impl<D: Disk> Partial<D> {
             locked(&self.state).met(file, found.identity, folders);
             Ok(handle)
         })
+    }
+
+    /// For a file that should be there.
+    fn open_or_make(&self, place: &Place) -> io::Result<D::File> {
+        match self.tree.disk.open(place, Access::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make(place),
+            result => result,
+        }
+    }
+
+    /// For a file that should not: of many small ones, each is made with one call instead of three.
+    fn make_or_open(&self, place: &Place) -> io::Result<D::File> {
+        match self.make(place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.tree.disk.open(place, Access::Write)
+            }
+            result => result,
+        }
+    }
+
+    /// Makes a file, and its folders where they are missing.
+    fn make(&self, place: &Place) -> io::Result<D::File> {
+        match self.tree.disk.create(place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_folders(place)?;
+                self.tree.disk.create(place)
+            }
+            result => result,
+        }
     }
 
     fn make_folders(&self, place: &Place) -> io::Result<()> {

@@ -71,9 +71,13 @@ fn the_rarest_chunk_is_asked_for_first() {
 
 #[test]
 fn many_tiny_chunks_and_few_large_ones_fly_at_a_time() {
-    for (chunk_bytes, first, most) in
-        [(16 * KIB, 8, 64), (256 * KIB, 2, 16), (1024 * KIB, 2, 4), (16 * 1024 * KIB, 2, 2)]
-    {
+    for (chunk_bytes, first, most) in [
+        (2 * KIB, 64, 512),
+        (16 * KIB, 8, 256),
+        (256 * KIB, 2, 16),
+        (1024 * KIB, 2, 4),
+        (16 * 1024 * KIB, 2, 2),
+    ] {
         let mut world = World::new(chunk_bytes, 2000);
         world.seed(1, Manner::Serves(100 * MIB));
         assert_eq!(world.brain.in_flight(), first, "{chunk_bytes} bytes, before anything is known");
