@@ -164,15 +164,25 @@ impl Layout {
     /// When there is no such chunk: indexes from outside are checked where they come in.
     pub fn span(&self, chunk: ChunkIndex) -> Span {
         assert!(chunk.get() < self.chunk_count, "chunk {} of {}", chunk.get(), self.chunk_count);
-        // The last file that starts at or before the chunk; empty files share their successor's start and sort
-        // before it, so this one has the chunk.
-        let file = self.files.partition_point(|entry| entry.first_chunk <= chunk.get()) - 1;
+        let file = self.file_of(chunk.get());
         let entry = &self.files[file];
         let whole = u64::from(self.chunk_size.get());
         let offset = u64::from(chunk.get() - entry.first_chunk) * whole;
         #[expect(clippy::cast_possible_truncation, reason = "at most the chunk size, a u32")]
         let length = (entry.size - offset).min(whole) as u32;
         Span { file, offset, length }
+    }
+
+    /// The last file that starts at or before the chunk; empty files share their successor's start and sort before it, so this
+    /// one has the chunk. Of many files that are a chunk each, chunk and file have the same number: seen at one glance, where
+    /// the search through fifty thousand took a twelfth of a download's time.
+    fn file_of(&self, chunk: u32) -> usize {
+        let starts_by = |file: usize| self.files.get(file).is_some_and(|entry| entry.first_chunk <= chunk);
+        let same = chunk as usize;
+        if starts_by(same) && !starts_by(same + 1) {
+            return same;
+        }
+        self.files.partition_point(|entry| entry.first_chunk <= chunk) - 1
     }
 
     /// The chunk of file number `file` that has the byte at `offset`; `None` past its end.
