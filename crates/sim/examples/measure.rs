@@ -53,6 +53,23 @@ fn case(name: &str) -> Option<Rollout> {
             churn.groups[1].vanishing = Some(Vanishing { percent: 20, within: Duration::from_secs(30) });
             churn
         }
+        // Many more than anybody has neighbours, one every 50 ms.
+        "late" => {
+            let mut late = shape(hundred(far).0, 300, hundred(far).1, 256, 256 << 10);
+            late.groups[1].arrival = Arrival::Staggered(Duration::from_millis(50));
+            late
+        }
+        // Four in five can hardly send: who has only such neighbours needs others.
+        "slow" => {
+            let mut slow = shape(hundred(far).0, 240, Link::mbit(2, 400, far), 256, 256 << 10);
+            slow.groups.push(Group {
+                arrival: Arrival::Staggered(Duration::from_millis(100)),
+                ..slow.groups[1].clone()
+            });
+            slow.groups[2].count = 60;
+            slow.groups[2].link = Link::mbit(400, 400, far);
+            slow
+        }
         "alone" => shape(hundred(far).0, 1, hundred(far).1, 256, 256 << 10),
         _ => return None,
     })
@@ -149,6 +166,8 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
         "window" => brains.download.window_first = value << 10,
         "horizon" => brains.download.horizon = millis,
         "wanted" => brains.download.neighbours_wanted = value as usize,
+        "most" => brains.download.neighbours_most = value as usize,
+        "renew" => brains.download.renew_every = millis,
         "elsewhere" => {
             brains.upload.elsewhere = millis;
             brains.seed_upload.elsewhere = millis;

@@ -8,11 +8,10 @@ use swarm::{DropReason, Event, Gained, PeerKey};
 
 use crate::node::NodeId;
 
-/// Most neighbours of one download.
-const MOST: usize = 60;
-/// Of these, most that were named by others. The rest is for those who come by themselves: without that, a swarm that starts
-/// at once is a graph in which those whom the tracker named first are followed by all, and the last by nobody.
-const MOST_NAMED: usize = 50;
+/// Of the places for neighbours, one in so many is for those who come by themselves, and not for whom others name: without
+/// that, a swarm that starts at once is a graph in which those whom the tracker named first are followed by all, and the
+/// last by nobody.
+const CAME: usize = 6;
 /// A neighbour that was lost or kept failing is left alone this long; twice as long each time, up to the last.
 const LEFT_ALONE_FIRST: Duration = Duration::from_secs(2);
 const LEFT_ALONE_LAST: Duration = Duration::from_secs(60);
@@ -84,6 +83,8 @@ pub(crate) enum Reading {
 /// The neighbours, in the order of their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
+    /// Most of them: `neighbours_most` of its brain.
+    most: usize,
     members: Vec<Member>,
     keys: u32,
     banned: BTreeSet<NodeId>,
@@ -107,6 +108,10 @@ pub(crate) struct Sighted {
 }
 
 impl Roster {
+    pub(crate) fn new(most: usize) -> Self {
+        Roster { most, ..Roster::default() }
+    }
+
     pub(crate) fn get(&self, key: PeerKey) -> Option<&Member> {
         let at = self.members.binary_search_by_key(&key, |member| member.key).ok()?;
         Some(&self.members[at])
@@ -129,13 +134,15 @@ impl Roster {
         &mut self.members
     }
 
-    /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
+    /// Somebody named a peer: it becomes a neighbour if there is room, or one of them `gives_way`, and what is said of it is
+    /// news.
     pub(crate) fn sighted(
         &mut self,
         now: Time,
         node: NodeId,
         held: Option<ChunkSet>,
         origin: Origin,
+        gives_way: impl FnOnce() -> Option<PeerKey>,
     ) -> Sighted {
         let mut sighted = Sighted::default();
         if self.banned.contains(&node) {
@@ -145,13 +152,13 @@ impl Roster {
             Some(key) => key,
             None if self.left_alone.get(&node).is_some_and(|(until, _)| now < *until) => return sighted,
             None => {
-                if origin == Origin::Named && self.members.len() >= MOST_NAMED {
+                if origin == Origin::Named && self.members.len() >= self.most - self.most / CAME {
                     return sighted;
                 }
-                if self.members.len() >= MOST {
-                    let Some(useless) = self.useless() else { return sighted };
-                    self.lost(now, useless);
-                    sighted.lost = Some(useless);
+                if self.members.len() >= self.most {
+                    let Some(leaves) = self.useless().or_else(gives_way) else { return sighted };
+                    self.lost(now, leaves);
+                    sighted.lost = Some(leaves);
                 }
                 let key = self.take_in(node);
                 sighted.taken_in = Some(key);

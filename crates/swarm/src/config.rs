@@ -26,6 +26,8 @@ pub struct Config {
     pub neighbours_wanted: usize,
     /// No more neighbours than this are taken in: bounds memory (a bitmap each) and the work of a lost chunk.
     pub neighbours_most: usize,
+    /// Where there is no room, one in this time gives way to a newcomer, and each has at least this long to show what it is worth.
+    pub renew_every: Duration,
     /// Pause after the first search for neighbours; it doubles with every search that did not help.
     pub find_first: Duration,
     /// The longest such pause: a tracker hears a lonely peer twice a minute.
@@ -134,6 +136,7 @@ impl Default for Config {
             order: Order::RarestFirst,
             neighbours_wanted: 30,
             neighbours_most: 200,
+            renew_every: Duration::from_secs(1),
             find_first: Duration::from_secs(1),
             find_last: Duration::from_secs(30),
             depth_least: 2,

@@ -11,6 +11,7 @@ mod fetches;
 mod neighbour;
 mod neighbourhood;
 mod neighbours;
+mod renewal;
 mod timers;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,8 @@ pub struct Download {
     blocked: BTreeSet<(Time, PeerKey)>,
     /// When neighbours may be asked again for what they turned us away with.
     avoided: BTreeSet<(Time, PeerKey)>,
+    /// When a neighbour gave way to a newcomer last.
+    renewed_at: Option<Time>,
     /// When the fetches in flight are to be looked at.
     look_at: Option<Time>,
     /// The disk takes nothing: no fetch starts.
@@ -88,6 +91,7 @@ impl Download {
             finder: Finder::new(&config),
             blocked: BTreeSet::new(),
             avoided: BTreeSet::new(),
+            renewed_at: None,
             look_at: None,
             disk_fails: false,
             fastest: 0,

@@ -16,6 +16,8 @@ pub(crate) struct Score {
     meter: Meter,
     /// Bytes that ever came from it.
     received: u64,
+    /// Of these, what came before it was counted anew.
+    counted: u64,
     /// When anything last came from it.
     pub(crate) heard: Time,
     /// No fetch before this.
@@ -42,6 +44,7 @@ impl Score {
         Score {
             meter: Meter::default(),
             received: 0,
+            counted: 0,
             heard: now,
             blocked_until: now,
             accepts: config.depth_most,
@@ -75,6 +78,16 @@ impl Score {
         self.heard = now;
         self.received = self.received.saturating_add(bytes);
         self.meter.add(now, bytes);
+    }
+
+    /// What it brought since that was counted anew, in bytes.
+    pub(crate) const fn brought(&self) -> u64 {
+        self.received - self.counted
+    }
+
+    /// What it brought by now is not counted any more.
+    pub(crate) const fn count_anew(&mut self) {
+        self.counted = self.received;
     }
 
     /// A whole body came: a first measurement is taken at once, however short the time was.

@@ -337,7 +337,8 @@ impl Driver {
     }
 
     fn sighted(&mut self, sighting: Sighting, origin: Origin, actions: &mut Vec<Action>) {
-        for event in self.roster.sighted(sighting, origin) {
+        let (now, brain) = (self.context.clock.now(), &mut self.brain);
+        for event in self.roster.sighted(sighting, origin, || brain.gives_way(now)) {
             self.tell_brain(event, actions);
         }
     }

@@ -88,8 +88,14 @@ impl Roster {
         self.members.get(&peer).map(|member| &member.neighbour)
     }
 
-    /// Somebody named a peer: it becomes a neighbour if there is room, and what is said of it is news.
-    pub(super) fn sighted(&mut self, sighting: Sighting, origin: Origin) -> Vec<Event> {
+    /// Somebody named a peer: it becomes a neighbour if there is room, or one of them `gives_way`, and what is said of it is
+    /// news.
+    pub(super) fn sighted(
+        &mut self,
+        sighting: Sighting,
+        origin: Origin,
+        gives_way: impl FnOnce() -> Option<PeerKey>,
+    ) -> Vec<Event> {
         let Sighting { url, peer, held } = sighting;
         let identity = &self.context.identity;
         if peer == Some(identity.peer) || url == identity.url || self.banned.contains(&url) {
@@ -102,9 +108,9 @@ impl Roster {
             None if origin == Origin::Named && self.members.len() >= MOST_NAMED => return Vec::new(),
             None => {
                 if self.members.len() >= MOST {
-                    let Some(useless) = self.useless() else { return Vec::new() };
-                    self.dismiss(useless);
-                    events.push(Event::PeerLost { peer: useless });
+                    let Some(leaves) = self.useless().or_else(gives_way) else { return Vec::new() };
+                    self.dismiss(leaves);
+                    events.push(Event::PeerLost { peer: leaves });
                 }
                 self.take_in(url, peer)
             }

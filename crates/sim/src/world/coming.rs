@@ -85,7 +85,7 @@ impl World<'_> {
             brain: (!is_seed).then(|| Box::new(brain())),
             wake: None,
             fetches: Vec::new(),
-            roster: Roster::default(),
+            roster: Roster::new(brains.download.neighbours_most),
             announcer: Announcer::default(),
             held: if is_seed { ChunkSet::full(total) } else { ChunkSet::empty(total) },
             gains: Vec::new(),

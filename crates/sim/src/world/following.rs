@@ -48,7 +48,10 @@ impl World<'_> {
             return;
         }
         let now = self.now;
-        let Sighted { events, taken_in, lost, ask } = self.node(id).roster.sighted(now, of, held, origin);
+        let node = self.node(id);
+        let brain = &mut node.brain;
+        let gives_way = || brain.as_deref_mut().and_then(|brain| brain.gives_way(now));
+        let Sighted { events, taken_in, lost, ask } = node.roster.sighted(now, of, held, origin, gives_way);
         if let Some(key) = lost {
             self.withdraw_all(id, key);
             self.tell(id, Event::PeerLost { peer: key });

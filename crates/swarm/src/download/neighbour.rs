@@ -13,6 +13,8 @@ use crate::scoring::Score;
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbour {
     pub(crate) holding: Holding,
+    /// When it was taken in.
+    pub(crate) since: Time,
     pub(crate) score: Score,
     /// Fetches that fly to it.
     pub(crate) flying: u32,
@@ -31,6 +33,7 @@ impl Neighbour {
     pub(crate) fn new(now: Time, total: u32, config: &Config) -> Self {
         Neighbour {
             holding: Holding::Some(IndexSet::empty(total)),
+            since: now,
             score: Score::new(now, config),
             flying: 0,
             slow: 0,

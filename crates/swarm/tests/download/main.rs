@@ -4,6 +4,7 @@
 mod faults;
 mod fetching;
 mod properties;
+mod renewal;
 mod searching;
 mod stuck;
 mod turned_away;

@@ -15,6 +15,7 @@ const CHUNKS: u32 = 24;
 enum Step {
     Found,
     Lost(usize),
+    Crowded,
     GainedAll(usize),
     GainedSet(usize, u32),
     GainedRun(usize, u32, u32),
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => Just(Step::Found),
         1 => nth.clone().prop_map(Step::Lost),
+        2 => Just(Step::Crowded),
         1 => nth.clone().prop_map(Step::GainedAll),
         2 => (nth.clone(), any::<u32>()).prop_map(|(peer, bits)| Step::GainedSet(peer, bits)),
         2 => (nth.clone(), chunk.clone(), chunk.clone()).prop_map(|(peer, a, b)| Step::GainedRun(peer, a, b)),
@@ -74,6 +76,7 @@ struct Model {
     gone: BTreeSet<u32>,
     finishes: usize,
     disk_fails: bool,
+    renewed_at: Option<Time>,
 }
 
 impl Model {
@@ -90,6 +93,7 @@ impl Model {
             gone: BTreeSet::new(),
             finishes: 0,
             disk_fails: false,
+            renewed_at: None,
         }
     }
 
@@ -183,6 +187,31 @@ impl Model {
         peer
     }
 
+    fn lose(&mut self, peer: u32) {
+        self.held.remove(&peer);
+        self.open.retain(|_, open| open.peer != peer || open.landed);
+        self.tell(Event::PeerLost { peer: PeerKey::new(peer) });
+    }
+
+    /// Somebody comes, and perhaps a neighbour gives way to it.
+    fn crowded(&mut self) {
+        let Some(peer) = self.brain.gives_way(self.now).map(PeerKey::get) else { return };
+        let every = self.config.renew_every;
+        assert!(self.renewed_at.is_none_or(|at| self.now.since(at) >= every), "one at a time");
+        self.renewed_at = Some(self.now);
+        let held = self.held.get(&peer).expect("a neighbour gives way");
+        assert!(
+            !self.open.values().any(|open| open.peer == peer && !open.landed),
+            "{peer} is asked for something"
+        );
+        for chunk in held.iter().filter(|chunk| !self.stored.contains(chunk)) {
+            let holders = self.held.values().filter(|held| held.contains(chunk)).count();
+            assert!(holders > 2, "{peer} holds {chunk}, which {holders} hold");
+        }
+        self.lose(peer);
+        self.found();
+    }
+
     fn arrived(&mut self, fetch: FetchId) {
         if let Some(open) = self.open.get_mut(&fetch) {
             open.landed = true;
@@ -206,11 +235,10 @@ impl Model {
             Step::Found => _ = self.found(),
             Step::Lost(nth) => {
                 if let Some(peer) = self.nth_peer(nth) {
-                    self.held.remove(&peer);
-                    self.open.retain(|_, open| open.peer != peer || open.landed);
-                    self.tell(Event::PeerLost { peer: PeerKey::new(peer) });
+                    self.lose(peer);
                 }
             }
+            Step::Crowded => self.crowded(),
             Step::GainedAll(nth) => self.gains(nth, Gained::All, &(0..CHUNKS).collect::<Vec<_>>()),
             Step::GainedSet(nth, bits) => {
                 let chunks: Vec<u32> = (0..CHUNKS).filter(|chunk| bits >> chunk & 1 == 1).collect();
