@@ -235,6 +235,9 @@ mod tests {
             "simulate",
             "simulate x.toml --size 1G --chunk-size 1M --seed 7 --report x.html --json",
             "simulate --peers 10 --seed-up 1gbit --up 10mbit --down 50M --rtt 20",
+            "tracker 5001 --max-peers 1000000",
+            "bench tracker",
+            "bench tracker --url http://a:5000 --process 7 --case burst,announces --small --json",
         ] {
             assert!(parse(&words(line)).is_ok(), "{line}");
         }
@@ -250,6 +253,11 @@ mod tests {
             "stress-test --report x.txt",
             "simulate --report x.txt",
             "simulate --peers 0",
+            "bench",
+            "bench client",
+            "bench tracker --process 7",
+            "bench tracker --seconds 60",
+            "tracker --max-peers 0",
         ] {
             assert!(parse(&words(line)).is_err(), "{line}");
         }

@@ -147,6 +147,8 @@ pub(crate) enum Event<'a> {
     },
     /// What a simulated rollout came to.
     Result(&'a Figures),
+    /// What one case of a benchmark came to.
+    Load(&'a load::Figures),
     /// What a reverse proxy of the stress test did.
     Proxied {
         /// Requests passed on.

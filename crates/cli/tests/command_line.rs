@@ -23,6 +23,7 @@ fn the_help_is_what_it_was() {
         "client",
         "simulate",
         "stress-test",
+        "bench",
         "completions",
         "man",
     ] {

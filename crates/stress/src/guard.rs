@@ -19,17 +19,18 @@ pub const GUARD_COMMAND: &str = "stress-guard";
 
 /// The guard's process; dropped, it is relieved.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub struct Guard {
     child: Child,
     line: Line,
 }
 
 /// What is said to the guard. Clone is cheap.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Line(Arc<Mutex<Option<ChildStdin>>>);
+pub struct Line(Arc<Mutex<Option<ChildStdin>>>);
 
 impl Guard {
-    pub(crate) fn post(mut command: Command) -> io::Result<Self> {
+    /// Starts the guard: `command` is the program with [`GUARD_COMMAND`].
+    pub fn post(mut command: Command) -> io::Result<Self> {
         // Not in our group: what a terminal sends to that must not end the guard before us.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         let mut child = command.spawn()?;
@@ -37,7 +38,8 @@ impl Guard {
         Ok(Guard { child, line })
     }
 
-    pub(crate) fn line(&self) -> Line {
+    /// The way to tell it.
+    pub fn line(&self) -> Line {
         self.line.clone()
     }
 }
@@ -51,11 +53,13 @@ impl Drop for Guard {
 }
 
 impl Line {
-    pub(crate) fn started(&self, id: u32) {
+    /// This process was started.
+    pub fn started(&self, id: u32) {
         self.say(&format!("+{id}\n"));
     }
 
-    pub(crate) fn reaped(&self, id: u32) {
+    /// This process has ended, and was waited for.
+    pub fn reaped(&self, id: u32) {
         self.say(&format!("-{id}\n"));
     }
 

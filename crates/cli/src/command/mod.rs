@@ -1,5 +1,6 @@
 //! The commands, one a file: its flags and what it does.
 
+mod bench;
 mod client;
 mod completions;
 mod dht;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Dht(dht::Dht),
     Simulate(simulate::Simulate),
     StressTest(stress_test::StressTest),
+    Bench(bench::Bench),
     #[command(hide = true)]
     StressGuard(stress_guard::StressGuard),
     #[command(hide = true)]
@@ -65,6 +67,7 @@ impl Command {
             Command::MetricServer(command) => on_runtime(command.run(global, output)),
             Command::Client(command) => on_runtime(command.run(global, output)),
             Command::Dht(command) => on_runtime(command.run(global, output)),
+            Command::Bench(command) => on_one_thread(command.run(output)),
             Command::StressTest(command) => on_runtime(command.run(global, output)),
             Command::StressProxy(command) => on_runtime(command.run(global, output)),
         }
@@ -73,6 +76,19 @@ impl Command {
 
 /// After a command's end its threads get this long; one may still be hashing a file that nobody waits for.
 const LAST_WORK: Duration = Duration::from_millis(500);
+
+/// All of it on this thread: what measures another process must leave it the other cores.
+fn on_one_thread(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    open_files::raise_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let ended = runtime.block_on(command);
+    runtime.shutdown_timeout(LAST_WORK);
+    ended
+}
 
 fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     open_files::raise_limit();

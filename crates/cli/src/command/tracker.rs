@@ -28,7 +28,13 @@ pub(crate) struct Tracker {
     /// Accept announces for these addresses or names although they come from elsewhere (can be repeated)
     #[arg(long, value_name = "CIDR|SUFFIX", value_delimiter = ',')]
     allow_announce: Vec<AllowRule>,
+    /// List at most so many peers of our own protocol: about half a kilobyte of memory each [default: 500000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_PEERS))]
+    max_peers: Option<u32>,
 }
+
+/// What `--max-peers` may be: their bitmaps and their leases still have bounds of their own.
+const MOST_PEERS: i64 = 4_000_000;
 
 impl Tracker {
     pub(super) async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
@@ -38,7 +44,12 @@ impl Tracker {
         let advertise =
             self.advertise.map(|advertise| advertise.url().cloned().unwrap_or_else(|| here.clone()));
         let url = advertise.clone().unwrap_or(here);
+        let mut limits = TrackerConfig::default().registry;
+        if let Some(most) = self.max_peers {
+            limits.holders = usize::try_from(most).unwrap_or(limits.holders);
+        }
         let config = TrackerConfig {
+            registry: limits,
             allow_announce: self.allow_announce,
             advertise,
             source: addresses::source_address(global.bind),
