@@ -59,7 +59,11 @@ fn a_tracker_that_runs_is_measured_as_it_is() {
     assert!(figures["cpu_s"].is_null() && figures["resident_bytes"].is_null(), "{figures}");
     // It lists seven peers and no more, which is no measurement of two hundred.
     let native = bench("announces");
-    assert_eq!((native.code, native.event("error")["kind"].as_str()), (Some(5), Some("refused")), "{native:#?}");
+    assert_eq!(
+        (native.code, native.event("error")["kind"].as_str()),
+        (Some(5), Some("refused")),
+        "{native:#?}"
+    );
     assert!(native.stderr.contains("the tracker is full"), "{native:#?}");
     assert!(tracker.runs(), "it is not ours to end");
     tracker.stop();

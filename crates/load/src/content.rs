@@ -69,7 +69,7 @@ mod tests {
         assert_ne!(torrent(1, 256).unwrap().id(), torrent(2, 256).unwrap().id());
         assert_ne!(peer(1), peer(2));
         assert_eq!(holding(7, 256), holding(7, 256));
-        let seeds = (0..10_000).filter(|number| holding(*number, 64).is_full()).count();
+        let seeds = (0..10_000).filter(|number| holding(*number, 256).is_full()).count();
         assert!((400..600).contains(&seeds), "about one in twenty: {seeds}");
     }
 }

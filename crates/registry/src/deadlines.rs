@@ -53,11 +53,6 @@ impl<K: Copy + Ord + Hash> Deadlines<K> {
     pub(crate) fn contains(&self, key: K) -> bool {
         self.by_key.contains_key(&key)
     }
-
-    /// How many keys there are.
-    pub(crate) fn len(&self) -> usize {
-        self.by_key.len()
-    }
 }
 
 #[cfg(test)]
@@ -71,7 +66,7 @@ mod tests {
         deadlines.set('a', at(1));
         deadlines.set('b', at(2));
         deadlines.set('a', at(3));
-        assert_eq!((deadlines.next(), deadlines.len()), (Some(at(2)), 2));
+        assert_eq!(deadlines.next(), Some(at(2)));
         assert_eq!(deadlines.pop_due(at(1)), None);
         assert_eq!(deadlines.pop_due(at(9)), Some('b'));
         assert_eq!(deadlines.pop_due(at(9)), Some('a'));

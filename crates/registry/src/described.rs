@@ -2,22 +2,22 @@
 //!
 //! Announcers are named by their address, for the described protocol has no ids. They live by pings.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_set};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::vec;
 
 use protocol::api::tracker::OpaqueHash;
 use protocol::{Hash, HostPort, Time};
 
 use crate::Limits;
 use crate::deadlines::Deadlines;
-use crate::sharded::Sharded;
+use crate::names::{NameId, Names};
 use crate::target::{Tally, Target};
 use crate::torrents::Serial;
 
-/// A described announcer's number in this process; never used again.
+/// A described announcer's number in this process; used again only after four billion others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AnnouncerId(u64);
+pub struct AnnouncerId(u32);
 
 /// A name as the tables keep it: hashes in canonical form, which published torrents may know, take half the room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,8 @@ pub(crate) struct Announcer {
     pub(crate) source: IpAddr,
     /// As whose it counts: the target of its first announce. It stays that for its life, for what is counted must be counted back.
     pub(crate) target: Target,
-    pub(crate) names: HashSet<Arc<Name>>,
+    /// Ascending. A million pairs of announcer and hash are mostly these.
+    names: Vec<NameId>,
     /// The torrents that list it.
     pub(crate) listed_in: BTreeSet<Serial>,
 }
@@ -79,14 +80,13 @@ pub(crate) struct Described {
     announcers: HashMap<AnnouncerId, Announcer>,
     by_address: HashMap<HostPort, AnnouncerId>,
     per_target: Tally,
-    /// Holders of each name, ascending. The name counts as the first one's.
-    holders: Sharded<Arc<Name>, Vec<AnnouncerId>>,
+    names: Names,
     names_of: Tally,
     pairs: usize,
     pairs_of: Tally,
     pub(crate) lives: Deadlines<AnnouncerId>,
     pub(crate) pings: Deadlines<AnnouncerId>,
-    next: u64,
+    next: u32,
     /// Whose names are still to be forgotten. They are nobody's any more, but the tables still have them.
     dying: VecDeque<Dying>,
     /// Of everybody, the dying among them.
@@ -98,14 +98,14 @@ pub(crate) struct Described {
 struct Dying {
     id: AnnouncerId,
     target: Target,
-    names: hash_set::IntoIter<Arc<Name>>,
+    names: vec::IntoIter<NameId>,
 }
 
 /// What an announce changed.
 pub(crate) struct News {
     pub(crate) announcer: AnnouncerId,
     /// Names it did not hold before.
-    pub(crate) names: Vec<Arc<Name>>,
+    pub(crate) names: Vec<Name>,
 }
 
 impl Described {
@@ -118,15 +118,13 @@ impl Described {
     ) -> Result<News, DescribedRefusal> {
         let known = self.by_address.get(&client.address).copied();
         let announcer = known.and_then(|id| self.announcers.get(&id));
-        let held = announcer.map(|announcer| &announcer.names);
+        let held = announcer.map_or(&[][..], |announcer| &announcer.names);
         let target = announcer.map_or(client.target, |announcer| announcer.target);
         let mut seen = HashSet::new();
-        let fresh: Vec<Name> = names
-            .iter()
-            .map(Name::of)
-            .filter(|name| held.is_none_or(|held| !held.contains(name)) && seen.insert(name.clone()))
-            .collect();
-        if held.map_or(0, HashSet::len) + fresh.len() > limits.hashes_per_announcer {
+        let is_held = |name: &Name| self.names.find(name).is_some_and(|id| held.binary_search(&id).is_ok());
+        let fresh: Vec<Name> =
+            names.iter().map(Name::of).filter(|name| !is_held(name) && seen.insert(name.clone())).collect();
+        if held.len() + fresh.len() > limits.hashes_per_announcer {
             return Err(DescribedRefusal::TooManyHashes(limits.hashes_per_announcer));
         }
         self.has_room(limits, target, &fresh)?;
@@ -134,23 +132,22 @@ impl Described {
             Some(id) => id,
             None => self.admit(limits, client)?,
         };
-        let fresh: Vec<Arc<Name>> = fresh.into_iter().map(|name| self.shared(name)).collect();
         self.pairs += fresh.len();
         self.pairs_of.add(target, fresh.len());
-        for name in &fresh {
-            self.add_holder(name, id, target);
-        }
+        let ids: Vec<NameId> = fresh.iter().map(|name| self.add_holder(name, id, target)).collect();
         if let Some(announcer) = self.announcers.get_mut(&id) {
             announcer.source = client.source;
-            announcer.names.extend(fresh.iter().cloned());
+            announcer.names.reserve_exact(ids.len());
+            announcer.names.extend(ids);
+            announcer.names.sort_unstable();
         }
         Ok(News { announcer: id, names: fresh })
     }
 
     /// Whether the tables, and this target's share of them, have room for names that one of its clients has not held.
     fn has_room(&self, limits: &Limits, target: Target, fresh: &[Name]) -> Result<(), DescribedRefusal> {
-        let unheard = fresh.iter().filter(|name| !self.holders.contains_key(*name)).count();
-        if self.holders.len() + unheard > limits.hashes || self.pairs + fresh.len() > limits.pairs {
+        let unheard = fresh.iter().filter(|name| self.names.find(name).is_none()).count();
+        if self.names.len() + unheard > limits.hashes || self.pairs + fresh.len() > limits.pairs {
             return Err(DescribedRefusal::Full);
         }
         let over =
@@ -169,31 +166,37 @@ impl Described {
         if self.announcers.len() >= limits.announcers {
             return Err(DescribedRefusal::Full);
         }
+        // After a wrap, those who are still there are passed over; the tables have few thousand.
+        while self.targets.contains_key(&AnnouncerId(self.next)) {
+            self.next = self.next.wrapping_add(1);
+        }
         let id = AnnouncerId(self.next);
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         self.per_target.add(client.target, 1);
         self.targets.insert(id, client.target);
         let Client { address, source, target } = client.clone();
         self.by_address.insert(address.clone(), id);
-        let (names, listed_in) = (HashSet::new(), BTreeSet::new());
+        let (names, listed_in) = (Vec::new(), BTreeSet::new());
         self.announcers.insert(id, Announcer { address, source, target, names, listed_in });
         Ok(id)
     }
 
-    fn add_holder(&mut self, name: &Arc<Name>, id: AnnouncerId, target: Target) {
-        let holders = self.holders.entry(name.clone()).or_default();
-        let Err(at) = holders.binary_search(&id) else { return };
-        if at == 0 {
-            if let Some(before) = holders.first().and_then(|first| self.targets.get(first)) {
-                self.names_of.sub(*before, 1);
+    fn add_holder(&mut self, name: &Name, id: AnnouncerId, target: Target) -> NameId {
+        let (name, holders) = self.names.note(name);
+        if let Err(at) = holders.binary_search(&id) {
+            if at == 0 {
+                if let Some(before) = holders.first().and_then(|first| self.targets.get(first)) {
+                    self.names_of.sub(*before, 1);
+                }
+                self.names_of.add(target, 1);
             }
-            self.names_of.add(target, 1);
+            holders.insert(at, id);
         }
-        holders.insert(at, id);
+        name
     }
 
-    fn remove_holder(&mut self, name: &Name, id: AnnouncerId, target: Target) {
-        let Some(holders) = self.holders.get_mut(name) else { return };
+    fn remove_holder(&mut self, name: NameId, id: AnnouncerId, target: Target) {
+        let Some(holders) = self.names.holders_mut(name) else { return };
         let Ok(at) = holders.binary_search(&id) else { return };
         holders.remove(at);
         if at > 0 {
@@ -206,15 +209,8 @@ impl Described {
                     self.names_of.add(*next, 1);
                 }
             }
-            None => {
-                self.holders.remove(name);
-            }
+            None => self.names.forget(name),
         }
-    }
-
-    /// The one copy of a name that all tables share.
-    fn shared(&self, name: Name) -> Arc<Name> {
-        self.holders.get_key_value(&name).map_or_else(|| Arc::new(name), |(shared, _)| shared.clone())
     }
 
     pub(crate) fn get(&self, id: AnnouncerId) -> Option<&Announcer> {
@@ -227,7 +223,7 @@ impl Described {
 
     /// Who holds this name, ascending.
     pub(crate) fn holders(&self, name: &Name) -> &[AnnouncerId] {
-        self.holders.get(name).map_or(&[], Vec::as_slice)
+        self.names.find(name).map_or(&[], |name| self.names.holders(name))
     }
 
     /// Takes an announcer out. What it held is forgotten by and by: a hundred thousand names take a while.
@@ -250,7 +246,7 @@ impl Described {
                 left -= 1;
                 self.pairs -= 1;
                 self.pairs_of.sub(dying.target, 1);
-                self.remove_holder(&name, dying.id, dying.target);
+                self.remove_holder(name, dying.id, dying.target);
             }
             if dying.names.len() > 0 {
                 self.dying.push_front(dying);
@@ -270,6 +266,6 @@ impl Described {
 
     /// Announcers, different hashes, and pairs of the two.
     pub(crate) fn size(&self) -> (usize, usize, usize) {
-        (self.announcers.len(), self.holders.len(), self.pairs)
+        (self.announcers.len(), self.names.len(), self.pairs)
     }
 }

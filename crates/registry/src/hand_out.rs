@@ -52,7 +52,7 @@ impl Room {
 pub(crate) fn sample(entry: &Entry, rng: &mut impl Rng, most: usize, except: Option<PeerId>) -> Vec<Handed> {
     let swarm = &entry.swarm;
     let place = except.and_then(|peer| swarm.place(peer));
-    let skip = |complete| place.filter(|place| place.complete == complete).map(|place| place.at);
+    let skip = |complete| place.filter(|place| place.complete == complete).map(|place| place.at as usize);
     let (skipped_seed, skipped_leecher) = (skip(true), skip(false));
     let there = Room {
         seeds: swarm.seeds().len() - usize::from(skipped_seed.is_some()),

@@ -24,6 +24,7 @@ mod hash_index;
 mod lease;
 mod limits;
 mod listing;
+mod names;
 mod pings;
 mod publishing;
 mod registry;

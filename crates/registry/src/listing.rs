@@ -22,10 +22,10 @@ pub(crate) struct DescribedBitmaps {
 
 impl Registry {
     /// Lists an announcer in every torrent that has one of these names.
-    pub(crate) fn list_in_torrents(&mut self, id: AnnouncerId, names: &[Arc<Name>]) {
+    pub(crate) fn list_in_torrents(&mut self, id: AnnouncerId, names: &[Name]) {
         let mut spots: BTreeMap<Serial, Vec<(Hash, ChunkIndex)>> = BTreeMap::new();
         for name in names {
-            let Name::Hash(hash) = **name else { continue };
+            let Name::Hash(hash) = *name else { continue };
             for spot in self.hashes.spots(&hash) {
                 spots.entry(spot.serial).or_default().push((hash, spot.chunk));
             }

@@ -8,11 +8,11 @@ use protocol::{BaseUrl, HostPort, PeerId, Time, Torrent, TorrentId};
 use rand::{Rng, RngExt};
 
 use crate::announce::{Announced, NewAnnounce, Refusal, is_right};
-use crate::deadlines::Deadlines;
 use crate::described::{AnnouncerId, Client, Described, DescribedRefusal};
 use crate::dht_nodes::DhtNodes;
 use crate::hand_out::{self, Handed};
 use crate::hash_index::HashIndex;
+use crate::lease::Leases;
 use crate::listing::DescribedBitmaps;
 use crate::pings::{self, PingDue};
 use crate::publishing::Indexing;
@@ -71,7 +71,7 @@ pub struct Registry {
     pub(crate) torrents: Torrents,
     pub(crate) hashes: HashIndex,
     pub(crate) indexing: Indexing,
-    leases: Deadlines<(Serial, PeerId)>,
+    leases: Leases,
     pub(crate) described: Described,
     dht: DhtNodes,
     bitmap_bytes: usize,
@@ -120,7 +120,7 @@ impl Registry {
         now: Time,
         rng: &mut impl Rng,
         id: TorrentId,
-        new: NewAnnounce,
+        new: &NewAnnounce,
     ) -> Result<Announced, Refusal> {
         self.expire(now);
         let serial = self.torrents.serial(id).ok_or(Refusal::UnknownTorrent)?;
@@ -144,18 +144,35 @@ impl Registry {
         {
             return Err(Refusal::Full);
         }
-        let token = entry.swarm.remove(new.peer).map_or(new.fresh, |holder| holder.token);
+        let is_same = before.is_some_and(|holder| holder.target == new.target && holder.url == new.url);
         self.bitmap_bytes = bitmaps;
-        let NewAnnounce { peer, url, target, .. } = new;
-        if entry.publisher.as_ref().is_some_and(|publisher| publisher.is(&url, target)) {
-            entry.origin = Some(peer);
-        }
-        entry.swarm.insert(Holder { peer, url, holding, token: token.clone(), target });
-        let peers = hand_out::sample(entry, rng, MAX_PEERS, Some(peer));
-        self.torrents.touch(serial, now);
         let holders = self.leases.len() + 1;
         let interval = lease::interval(holders);
-        self.leases.set((serial, peer), now + lease::lease(interval));
+        let until = now + lease::length(interval);
+        let NewAnnounce { peer, target, .. } = *new;
+        if entry.publisher.as_ref().is_some_and(|publisher| publisher.is(&new.url, target)) {
+            entry.origin = Some(peer);
+        }
+        let renewed = is_same && entry.swarm.renew(peer, &holding);
+        let token = match entry.swarm.get_mut(peer).filter(|_| renewed) {
+            Some(holder) => {
+                self.leases.renew(serial, peer, &mut holder.lease, until);
+                holder.token.clone()
+            }
+            None => {
+                let old = entry.swarm.remove(peer);
+                if let Some(old) = &old {
+                    self.leases.end(serial, peer, old.lease);
+                }
+                let token = old.map_or_else(|| new.fresh.clone(), |holder| holder.token);
+                let url = new.url.clone();
+                let lease = self.leases.begin(serial, peer, until);
+                entry.swarm.insert(Holder { peer, url, holding, token: token.clone(), target, lease });
+                token
+            }
+        };
+        let peers = hand_out::sample(entry, rng, MAX_PEERS, Some(peer));
+        self.torrents.touch(serial, now);
         Ok(Announced { interval, token, peers })
     }
 
@@ -182,8 +199,8 @@ impl Registry {
     }
 
     fn remove_holder(&mut self, serial: Serial, peer: PeerId) {
-        self.leases.remove((serial, peer));
         if let Some(holder) = self.torrents.get_mut(serial).and_then(|entry| entry.swarm.remove(peer)) {
+            self.leases.end(serial, peer, holder.lease);
             self.bitmap_bytes -= holder.holding.bitmap_bytes();
         }
     }
@@ -256,7 +273,12 @@ impl Registry {
     /// Forgets whose lease or life is over. Every other call does so itself; this is for a tracker nobody calls.
     pub fn expire(&mut self, now: Time) {
         while let Some((serial, peer)) = self.leases.pop_due(now) {
-            self.remove_holder(serial, peer);
+            let holder = self.torrents.get_mut(serial).and_then(|entry| entry.swarm.get_mut(peer));
+            let goes_on =
+                holder.is_some_and(|holder| self.leases.put_back(now, serial, peer, &mut holder.lease));
+            if !goes_on {
+                self.remove_holder(serial, peer);
+            }
         }
         while let Some(id) = self.described.lives.pop_due(now) {
             self.remove_announcer(id);

@@ -34,29 +34,7 @@ impl<K: Eq + Hash, V> Sharded<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.get_key_value(key).map(|(_, value)| value)
-    }
-
-    pub(crate) fn get_key_value<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
-    where
-        K: Borrow<Q>,
-    {
-        self.shards[self.place(key)].get_key_value(key)
-    }
-
-    pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-    {
-        let place = self.place(key);
-        self.shards[place].get_mut(key)
-    }
-
-    pub(crate) fn contains_key<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-    {
-        self.get_key_value(key).is_some()
+        self.shards[self.place(key)].get(key)
     }
 
     pub(crate) fn entry(&mut self, key: K) -> Entry<'_, K, V> {
@@ -89,6 +67,6 @@ mod tests {
         }
         assert_eq!((map.len(), map.get(&7), map.get(&64_000)), (64_000, Some(&8), None));
         assert!(map.shards.iter().all(|shard| (500..2000).contains(&shard.len())));
-        assert_eq!((map.remove(&7), map.contains_key(&7), map.len()), (Some(8), false, 63_999));
+        assert_eq!((map.remove(&7), map.get(&7).is_some(), map.len()), (Some(8), false, 63_999));
     }
 }

@@ -1,12 +1,14 @@
 //! The native holders of one torrent.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use protocol::api::tracker::{Have, Token};
 use protocol::chunk::BadBitmap;
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId};
 
+use crate::lease::Lease;
 use crate::target::{Tally, Target};
 
 /// What a holder holds. A complete one needs no bitmap: most of a large swarm's memory.
@@ -76,24 +78,34 @@ pub(crate) struct Holder {
     pub(crate) holding: Holding,
     pub(crate) token: Token,
     pub(crate) target: Target,
+    pub(crate) lease: Lease,
 }
 
 /// The native holders of one torrent: the complete ones and the others apart, each in a flat table, so that a random
-/// one of either costs one step.
+/// one of either costs one step. They are found by their peer id and their URL through tables of places, which repeat
+/// neither: with them a large swarm would take half as much memory again.
 #[derive(Debug, Default)]
 pub(crate) struct Swarm {
     seeds: Vec<Holder>,
     leechers: Vec<Holder>,
-    places: HashMap<PeerId, Place>,
-    by_url: HashMap<BaseUrl, PeerId>,
+    by_peer: HashTable<Place>,
+    by_url: HashTable<Place>,
+    hasher: RandomState,
     per_target: Tally,
 }
 
 /// Where a holder stands: in which table, and where in it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) complete: bool,
-    pub(crate) at: usize,
+    pub(crate) at: u32,
+}
+
+impl Place {
+    fn new(complete: bool, at: usize) -> Self {
+        // Tables are bounded far below this (`Limits::holders`).
+        Place { complete, at: u32::try_from(at).unwrap_or(u32::MAX) }
+    }
 }
 
 impl Swarm {
@@ -109,22 +121,29 @@ impl Swarm {
 
     /// There is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.by_peer.is_empty()
     }
 
     /// The holder with this peer id.
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Holder> {
-        self.places.get(&peer).map(|place| &self.table(place.complete)[place.at])
+        self.place(peer).map(|place| self.at(place))
+    }
+
+    /// The same, its lease to be changed.
+    pub(crate) fn get_mut(&mut self, peer: PeerId) -> Option<&mut Holder> {
+        let Place { complete, at } = self.place(peer)?;
+        self.table_mut(complete).get_mut(at as usize)
     }
 
     /// Where the holder with this peer id stands.
     pub(crate) fn place(&self, peer: PeerId) -> Option<Place> {
-        self.places.get(&peer).copied()
+        self.by_peer.find(self.hasher.hash_one(peer), |place| self.at(*place).peer == peer).copied()
     }
 
     /// Who is listed under this URL.
     pub(crate) fn at_url(&self, url: &BaseUrl) -> Option<PeerId> {
-        self.by_url.get(url).copied()
+        let found = self.by_url.find(self.hasher.hash_one(url), |place| self.at(*place).url == *url);
+        found.map(|place| self.at(*place).peer)
     }
 
     /// How many holders this target is.
@@ -134,26 +153,71 @@ impl Swarm {
 
     /// Adds a holder. Neither its peer id nor its URL may be there.
     pub(crate) fn insert(&mut self, holder: Holder) {
-        debug_assert!(!self.places.contains_key(&holder.peer) && !self.by_url.contains_key(&holder.url));
+        debug_assert!(self.place(holder.peer).is_none() && self.at_url(&holder.url).is_none());
         let complete = holder.holding.is_complete();
-        let at = self.table(complete).len();
-        self.places.insert(holder.peer, Place { complete, at });
-        self.by_url.insert(holder.url.clone(), holder.peer);
+        let place = Place::new(complete, self.table(complete).len());
+        let (of_peer, of_url) = (self.hasher.hash_one(holder.peer), self.hasher.hash_one(&holder.url));
         self.per_target.add(holder.target, 1);
         self.table_mut(complete).push(holder);
+        let Swarm { seeds, leechers, by_peer, by_url, hasher, .. } = self;
+        let at = |place: &Place| {
+            if place.complete { &seeds[place.at as usize] } else { &leechers[place.at as usize] }
+        };
+        by_peer.insert_unique(of_peer, place, |place| hasher.hash_one(at(place).peer));
+        by_url.insert_unique(of_url, place, |place| hasher.hash_one(&at(place).url));
     }
 
     /// Takes a holder out.
     pub(crate) fn remove(&mut self, peer: PeerId) -> Option<Holder> {
-        let Place { complete, at } = self.places.remove(&peer)?;
-        let table = self.table_mut(complete);
-        let holder = table.swap_remove(at);
-        if let Some(moved) = table.get(at).map(|moved| moved.peer) {
-            self.places.insert(moved, Place { complete, at });
+        let place = self.place(peer)?;
+        self.move_to_end(place);
+        let last = Place::new(place.complete, self.table(place.complete).len() - 1);
+        let holder = self.at(last);
+        let (of_peer, of_url) = (self.hasher.hash_one(holder.peer), self.hasher.hash_one(&holder.url));
+        for (table, hash) in [(&mut self.by_peer, of_peer), (&mut self.by_url, of_url)] {
+            if let Ok(entry) = table.find_entry(hash, |place| *place == last) {
+                entry.remove();
+            }
         }
-        self.by_url.remove(&holder.url);
+        let holder = self.table_mut(place.complete).pop()?;
         self.per_target.sub(holder.target, 1);
         Some(holder)
+    }
+
+    /// Changes what a holder holds, and leaves it where a holder stands that is taken out and added again: at the end of
+    /// its table. False when that is the other table.
+    pub(crate) fn renew(&mut self, peer: PeerId, holding: &Holding) -> bool {
+        let Some(place) = self.place(peer).filter(|place| place.complete == holding.is_complete()) else {
+            return false;
+        };
+        self.move_to_end(place);
+        if let Some(holder) = self.table_mut(place.complete).last_mut() {
+            holder.holding = holding.clone();
+        }
+        true
+    }
+
+    /// Lets a holder and the last of its table change places.
+    fn move_to_end(&mut self, place: Place) {
+        let table = self.table_mut(place.complete);
+        let last = Place::new(place.complete, table.len() - 1);
+        if place == last {
+            return;
+        }
+        table.swap(place.at as usize, last.at as usize);
+        // The tables do not know that yet: each of the two is still noted where the other is now. Both are found before
+        // either is noted anew, or one could be taken for the other.
+        let hashes = [last, place].map(|now| {
+            let holder = self.at(now);
+            (self.hasher.hash_one(holder.peer), self.hasher.hash_one(&holder.url))
+        });
+        let [(moved_peer, moved_url), (other_peer, other_url)] = hashes;
+        note_swap(&mut self.by_peer, [(moved_peer, place), (other_peer, last)]);
+        note_swap(&mut self.by_url, [(moved_url, place), (other_url, last)]);
+    }
+
+    fn at(&self, place: Place) -> &Holder {
+        &self.table(place.complete)[place.at as usize]
     }
 
     fn table(&self, complete: bool) -> &Vec<Holder> {
@@ -162,5 +226,69 @@ impl Swarm {
 
     fn table_mut(&mut self, complete: bool) -> &mut Vec<Holder> {
         if complete { &mut self.seeds } else { &mut self.leechers }
+    }
+}
+
+/// Lets two entries, each given by its hash and its place, change places.
+fn note_swap(table: &mut HashTable<Place>, [(one_hash, one), (other_hash, other)]: [(u64, Place); 2]) {
+    let first = table.find_bucket_index(one_hash, |place| *place == one);
+    let second = table.find_bucket_index(other_hash, |place| *place == other);
+    for (bucket, now) in [(first, other), (second, one)] {
+        if let Some(place) = bucket.and_then(|bucket| table.get_bucket_mut(bucket)) {
+            *place = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(number: u8, complete: bool) -> Holder {
+        let set = ChunkSet::empty(9);
+        Holder {
+            peer: PeerId::from_bytes([number; 16]),
+            url: format!("http://10.0.0.1:{}", 1000 + u16::from(number)).parse().unwrap(),
+            holding: if complete { Holding::Complete } else { Holding::of(set) },
+            token: Token::new(String::new()),
+            target: Target::of([10, 0, 0, number / 8].into()),
+            lease: Lease::default(),
+        }
+    }
+
+    #[test]
+    fn everybody_is_found_wherever_others_moved_to() {
+        let mut swarm = Swarm::default();
+        let mut there: Vec<u8> = Vec::new();
+        // Adds, renews and takes out in an order without pattern.
+        for step in 0..2000_u32 {
+            let number = u8::try_from(step.wrapping_mul(2_654_435_761) >> 26).unwrap();
+            let peer = PeerId::from_bytes([number; 16]);
+            match there.iter().position(|one| *one == number) {
+                None => {
+                    swarm.insert(holder(number, number % 3 == 0));
+                    there.push(number);
+                }
+                Some(at) if step % 3 == 0 => {
+                    there.remove(at);
+                    assert_eq!(swarm.remove(peer).unwrap().peer, peer);
+                }
+                Some(_) => {
+                    let same = holder(number, number % 3 == 0).holding;
+                    assert!(swarm.renew(peer, &same));
+                    let table = if same.is_complete() { swarm.seeds() } else { swarm.leechers() };
+                    assert_eq!(table.last().unwrap().peer, peer);
+                    assert!(!swarm.renew(peer, &holder(number, number % 3 != 0).holding));
+                }
+            }
+            assert_eq!(swarm.seeds().len() + swarm.leechers().len(), there.len());
+            for number in 0..64 {
+                let here = holder(number, false);
+                let listed = there.contains(&number);
+                assert_eq!(swarm.get(here.peer).map(|holder| holder.peer), listed.then_some(here.peer));
+                assert_eq!(swarm.at_url(&here.url), listed.then_some(here.peer));
+            }
+        }
+        assert!(!swarm.is_empty() && swarm.of_target(Target::of([10, 0, 0, 1].into())) <= 8);
     }
 }

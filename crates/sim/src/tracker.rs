@@ -57,7 +57,7 @@ impl Tracker {
             shown,
             fresh: Token::new(node.get().to_string()),
         };
-        self.registry.announce(now, &mut self.rng, self.torrent, new).ok()
+        self.registry.announce(now, &mut self.rng, self.torrent, &new).ok()
     }
 
     /// A peer says goodbye.

@@ -21,7 +21,12 @@ pub(crate) fn refusal(status: StatusCode, reason: &impl ToString) -> Response {
 
 /// A native answer, or a described list.
 pub(crate) fn json(body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
+    written(serde_json::to_vec(body))
+}
+
+/// JSON that was written already.
+pub(crate) fn written(json: serde_json::Result<Vec<u8>>) -> Response {
+    match json {
         Ok(bytes) => answer(StatusCode::OK, "application/json", bytes),
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written"),
     }

@@ -15,6 +15,7 @@ mod config;
 mod described;
 mod dial;
 mod native;
+mod peer_list;
 mod pinger;
 mod publish;
 mod resolver;

@@ -2,23 +2,22 @@
 
 use std::net::SocketAddr;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use protocol::api::tracker::{
-    Announce, AnnounceAnswer, MAX_ANNOUNCE_BODY, MAX_HASHES, MAX_PEERS, PeerEntry, Peers, Reachable, Token,
+    Announce, AnnounceAnswer, MAX_ANNOUNCE_BODY, MAX_HASHES, MAX_PEERS, Peers, Reachable, Token,
 };
 use protocol::api::well_known::{self, WellKnown};
 use protocol::base_url::Scheme;
 use protocol::{BaseUrl, Host, HostPort, PeerId, TorrentId};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use registry::{Handed, NewAnnounce, Refusal, Target};
+use registry::{NewAnnounce, Refusal, Target};
 
-use crate::answer::{body_problem, empty, json, problem, retry_after};
+use crate::answer::{body_problem, empty, json, problem, retry_after, written};
 use crate::tracker::source_of;
-use crate::{Tracker, dial};
+use crate::{Tracker, dial, peer_list};
 
 /// When to come back to a full tracker, or after a process whose place is not free yet: the shortest lease, in seconds.
 const RETRY_S: u64 = 15;
@@ -40,11 +39,11 @@ pub(crate) async fn announce(
     State(tracker): State<Tracker>,
     Path(id): Path<String>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
-    let received = match tracker.bodies().read(body, MAX_ANNOUNCE_BODY).await {
+    let shown = bearer(request.headers());
+    let received = match tracker.bodies().read(request.into_body(), MAX_ANNOUNCE_BODY).await {
         Ok(received) => received,
         Err(error) => return body_problem(error),
     };
@@ -59,28 +58,29 @@ pub(crate) async fn announce(
     let Some(fresh) = new_token() else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, &"the system has no random numbers");
     };
-    let shown = bearer(&headers);
     let (peer, have) = (announce.peer, announce.have);
-    let new = NewAnnounce { peer, url: url.clone(), target, have, shown: shown.clone(), fresh };
-    let again = new.clone();
-    let mut answered = tracker.with(|registry, rng, now| registry.announce(now, rng, id, new));
+    let new = NewAnnounce { peer, url, target, have, shown, fresh };
+    let mut answered = tracker.with(|registry, rng, now| registry.announce(now, rng, id, &new));
     if let Err(Refusal::UrlTaken { by }) = answered
-        && !still_there(&tracker, source_of(from), &url, by).await
+        && !still_there(&tracker, source_of(from), &new.url, by).await
     {
         answered = tracker.with(|registry, rng, now| {
-            registry.replace(id, &url, by);
-            registry.announce(now, rng, id, again)
+            registry.replace(id, &new.url, by);
+            registry.announce(now, rng, id, &new)
         });
     }
     match answered {
-        Ok(answer) => not_stored(json(&AnnounceAnswer {
-            interval: answer.interval.as_secs(),
-            token: answer.token,
-            observed: HostPort::from(from),
-            metrics: tracker.metrics(),
-            peers: entries(answer.peers),
-        })),
-        Err(refused) => refusal(&refused, shown.is_some()),
+        Ok(answer) => {
+            let head = AnnounceAnswer {
+                interval: answer.interval.as_secs(),
+                token: answer.token,
+                observed: HostPort::from(from),
+                metrics: tracker.metrics(),
+                peers: Vec::new(),
+            };
+            not_stored(written(peer_list::with_peers(&head, &answer.peers)))
+        }
+        Err(refused) => refusal(&refused, new.shown.is_some()),
     }
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn announce(
 pub(crate) async fn list(State(tracker): State<Tracker>, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
     match tracker.with(|registry, rng, now| registry.peers(now, rng, id)) {
-        Some(peers) => not_stored(json(&Peers { peers: entries(peers) })),
+        Some(peers) => not_stored(written(peer_list::with_peers(&Peers { peers: Vec::new() }, &peers))),
         None => refusal(&Refusal::UnknownTorrent, false),
     }
 }
@@ -138,13 +138,6 @@ async fn still_there(tracker: &Tracker, source: std::net::IpAddr, url: &BaseUrl,
     let is_it =
         |body: &[u8]| serde_json::from_slice(body).is_ok_and(|said: WellKnown| said.peer == Some(peer));
     dial::answers(tracker.way_out(), &addresses, url.address(), &path, well_known::MAX_BODY, is_it).await
-}
-
-fn entries(peers: Vec<Handed>) -> Vec<PeerEntry> {
-    peers
-        .into_iter()
-        .map(|peer| PeerEntry { peer: peer.peer, url: peer.url, have: peer.holding.into() })
-        .collect()
 }
 
 /// 128 bits from the system, in hex.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{all, within};
+use super::{all, at_rest, within};
 use crate::announcer::{Announcer, Lease, Place};
 use crate::connection::Connection;
 use crate::figures::{About, Clock, Counted};
@@ -60,14 +60,10 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: Announced) -> Result<Figure
     let now = Instant::now();
     let listed: usize = parts.iter().map(|(part, _)| part.listed(now)).sum();
     let mut sum = Counted::default();
-    let mut open = Vec::new();
-    for (part, counted) in parts {
-        sum.absorb(counted);
-        open.push(part.connection);
-    }
+    parts.into_iter().for_each(|(_, counted)| sum.absorb(counted));
     let listed = listed as u64;
     let about = About { case: "announced", hashes_per_request: 0, listed, resident_before_bytes };
-    Ok(clock.stop(tracker, about, sum))
+    Ok(at_rest(tracker, clock.stop(tracker, about, sum)).await)
 }
 
 /// The peers of one connection.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{all, within};
+use super::{all, at_rest, within};
 use crate::connection::Connection;
 use crate::figures::{About, Clock, Counted};
 use crate::{Failed, Figures, LoadedTracker, described};
@@ -57,5 +57,5 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: DescribedHashes) -> Result<
         listed: plan.clients as u64,
         resident_before_bytes,
     };
-    Ok(clock.stop(tracker, about, sum))
+    Ok(at_rest(tracker, clock.stop(tracker, about, sum)).await)
 }

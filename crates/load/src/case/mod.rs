@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::Failed;
+use crate::{Failed, Figures, LoadedTracker};
 
 /// All tasks' results, in no order; the first failure ends the others.
 async fn all<T: Send + 'static>(
@@ -27,6 +27,15 @@ async fn all<T: Send + 'static>(
 /// Gives a case up that takes too long: the tracker does not answer, or answers ever more slowly.
 async fn within<T>(limit: Duration, case: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
     tokio::time::timeout(limit, case).await.unwrap_or(Err(Failed::TooSlow(limit)))
+}
+
+/// How long a tracker may take to give memory of requests back.
+const REST: Duration = Duration::from_secs(2);
+
+/// The same figures with the memory of a tracker that has come to rest: connections are closed, buffers given back.
+async fn at_rest(tracker: &LoadedTracker, figures: Figures) -> Figures {
+    tokio::time::sleep(REST).await;
+    Figures { resident_bytes: tracker.taken().resident_bytes, ..figures }
 }
 
 #[cfg(test)]

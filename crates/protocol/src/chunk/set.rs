@@ -164,9 +164,18 @@ impl ChunkSet {
 
     /// The wire form: chunk 0 is the most significant bit of byte 0, padding 0.
     pub fn to_wire(&self) -> Vec<u8> {
-        let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_be_bytes()).collect();
-        bytes.truncate(Self::wire_length(self.len));
+        let mut bytes = Vec::with_capacity(self.words.len() * size_of::<u64>());
+        self.write_wire(&mut bytes);
         bytes
+    }
+
+    /// The same, for whoever has a buffer already: it holds nothing else afterwards.
+    pub fn write_wire(&self, into: &mut Vec<u8>) {
+        into.clear();
+        for word in &self.words {
+            into.extend_from_slice(&word.to_be_bytes());
+        }
+        into.truncate(Self::wire_length(self.len));
     }
 
     /// Reads the wire form of a set of `len` chunks.

@@ -49,7 +49,7 @@ fn announce(
     let peer = PeerId::from_bytes(u128::from(number).to_be_bytes());
     let (target, fresh) = (Target::of(address.into()), Token::new(number.to_string()));
     let new = NewAnnounce { peer, url, target, have, shown: None, fresh };
-    registry.announce(Time::ZERO, rng, torrent.id(), new).unwrap();
+    registry.announce(Time::ZERO, rng, torrent.id(), &new).unwrap();
 }
 
 fn names(torrent: &Torrent, chunks: std::ops::Range<u16>) -> Vec<OpaqueHash> {

@@ -117,7 +117,7 @@ impl World {
             shown,
             fresh: token(number),
         };
-        self.registry.announce(now, &mut self.rng, id, new)
+        self.registry.announce(now, &mut self.rng, id, &new)
     }
 
     /// Who is listed, as peer numbers and, for described ones, addresses.
