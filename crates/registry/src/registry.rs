@@ -154,22 +154,19 @@ impl Registry {
             entry.origin = Some(peer);
         }
         let renewed = is_same && entry.swarm.renew(peer, &holding);
-        let token = match entry.swarm.get_mut(peer).filter(|_| renewed) {
-            Some(holder) => {
-                self.leases.renew(serial, peer, &mut holder.lease, until);
-                holder.token.clone()
+        let token = if let Some(holder) = entry.swarm.get_mut(peer).filter(|_| renewed) {
+            self.leases.renew(serial, peer, &mut holder.lease, until);
+            holder.token.clone()
+        } else {
+            let old = entry.swarm.remove(peer);
+            if let Some(old) = &old {
+                self.leases.end(serial, peer, old.lease);
             }
-            None => {
-                let old = entry.swarm.remove(peer);
-                if let Some(old) = &old {
-                    self.leases.end(serial, peer, old.lease);
-                }
-                let token = old.map_or_else(|| new.fresh.clone(), |holder| holder.token);
-                let url = new.url.clone();
-                let lease = self.leases.begin(serial, peer, until);
-                entry.swarm.insert(Holder { peer, url, holding, token: token.clone(), target, lease });
-                token
-            }
+            let token = old.map_or_else(|| new.fresh.clone(), |holder| holder.token);
+            let url = new.url.clone();
+            let lease = self.leases.begin(serial, peer, until);
+            entry.swarm.insert(Holder { peer, url, holding, token: token.clone(), target, lease });
+            token
         };
         let peers = hand_out::sample(entry, rng, MAX_PEERS, Some(peer));
         self.torrents.touch(serial, now);

@@ -60,7 +60,9 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: Announced) -> Result<Figure
     let now = Instant::now();
     let listed: usize = parts.iter().map(|(part, _)| part.listed(now)).sum();
     let mut sum = Counted::default();
-    parts.into_iter().for_each(|(_, counted)| sum.absorb(counted));
+    for (_, counted) in parts {
+        sum.absorb(counted);
+    }
     let listed = listed as u64;
     let about = About { case: "announced", hashes_per_request: 0, listed, resident_before_bytes };
     Ok(at_rest(tracker, clock.stop(tracker, about, sum)).await)

@@ -46,7 +46,9 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: Announces) -> Result<Figure
     let counted =
         all(listed.into_iter().map(|listed| announce_until(end, announcer.clone(), listed))).await?;
     let mut sum = Counted::default();
-    counted.into_iter().for_each(|counted| sum.absorb(counted));
+    for counted in counted {
+        sum.absorb(counted);
+    }
     let listed = plan.peers as u64;
     let about = About { case: "announces", hashes_per_request: 0, listed, resident_before_bytes };
     Ok(clock.stop(tracker, about, sum))

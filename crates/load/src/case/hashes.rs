@@ -50,7 +50,9 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: DescribedHashes) -> Result<
         }
     });
     let mut sum = Counted::default();
-    all(announcing).await?.into_iter().for_each(|counted| sum.absorb(counted));
+    for counted in all(announcing).await? {
+        sum.absorb(counted);
+    }
     let about = About {
         case: "described-hashes",
         hashes_per_request: plan.hashes.into(),

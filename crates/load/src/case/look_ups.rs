@@ -53,7 +53,9 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: LookUps) -> Result<Figures,
     });
     let counted = all(asking).await?;
     let mut sum = Counted::default();
-    counted.into_iter().for_each(|counted| sum.absorb(counted));
+    for counted in counted {
+        sum.absorb(counted);
+    }
     let about = About {
         case: "look-ups",
         hashes_per_request: plan.per_request.into(),
@@ -94,7 +96,7 @@ async fn ask_until(
 fn write_wanted(body: &mut Vec<u8>, hashes: &[OpaqueHash], first: u64, per_request: u32) {
     let all = hashes.len() as u64;
     // Steps that have no divisor in common with the number of hashes meet no hash twice; without one, neighbours.
-    let step = (first >> 32) % all | 1;
+    let step = ((first >> 32) % all) | 1;
     let step = if is_coprime(step, all) { step } else { 1 };
     body.push(b'[');
     for place in 0..u64::from(per_request) {
