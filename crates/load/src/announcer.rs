@@ -14,6 +14,9 @@ use crate::{Failed, LoadedTracker, content, request};
 /// A token as our trackers give it.
 pub(crate) type Token = [u8; 32];
 
+/// The longest interval that is believed, in seconds: a day. Nothing here lasts as long.
+const LONGEST_S: u64 = 24 * 60 * 60;
+
 /// Peers in torrents of one size, dealt to connections like cards.
 pub(crate) struct Announcer {
     /// Where each torrent's peers announce.
@@ -106,7 +109,10 @@ impl Announcer {
         self.announce(connection, place, token).await?.accepted("an announce").and_then(|answer| {
             let token = text_after(answer.body, b"\"token\":\"").and_then(|text| text.try_into().ok());
             let interval = number_after(answer.body, b"\"interval\":");
-            token.zip(interval).map(|(token, interval)| Lease { token, interval }).ok_or(Failed::NoToken)
+            token
+                .zip(interval)
+                .map(|(token, interval)| Lease { token, interval: interval.min(LONGEST_S) })
+                .ok_or(Failed::NoToken)
         })
     }
 

@@ -61,7 +61,9 @@ pub(crate) fn text_after<'a>(body: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 pub(crate) fn number_after(body: &[u8], key: &[u8]) -> Option<u64> {
     let rest = &body[after(body, key)?..];
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.map(|digit| u64::from(digit - b'0')).reduce(|number, digit| number.saturating_mul(10) + digit)
+    digits
+        .map(|digit| u64::from(digit - b'0'))
+        .reduce(|number, digit| number.saturating_mul(10).saturating_add(digit))
 }
 
 fn after(body: &[u8], key: &[u8]) -> Option<usize> {

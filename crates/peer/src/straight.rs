@@ -60,7 +60,7 @@ impl Straight {
         let connecting = self.connector.clone().oneshot(request.uri().clone());
         let stream: Stream =
             connecting.await.map_err(|error| HttpError::Connection(error.to_string()))?.into_inner();
-        let connection = Connection::new(stream, base.clone(), self.idle.clone());
+        let connection = Connection::new(stream, base.clone(), Arc::downgrade(&self.idle));
         connection.ask(request).await.map_err(Broken::into)
     }
 }

@@ -137,9 +137,7 @@ impl Described {
         let ids: Vec<NameId> = fresh.iter().map(|name| self.add_holder(name, id, target)).collect();
         if let Some(announcer) = self.announcers.get_mut(&id) {
             announcer.source = client.source;
-            announcer.names.reserve_exact(ids.len());
-            announcer.names.extend(ids);
-            announcer.names.sort_unstable();
+            add(&mut announcer.names, ids);
         }
         Ok(News { announcer: id, names: fresh })
     }
@@ -267,5 +265,24 @@ impl Described {
     /// Announcers, different hashes, and pairs of the two.
     pub(crate) fn size(&self) -> (usize, usize, usize) {
         (self.announcers.len(), self.names.len(), self.pairs)
+    }
+}
+
+/// Adds to an ascending list what is not in it. The first announce brings most, and with it the list has just that room; those
+/// that follow bring a few, which would not be worth sorting all of it again.
+fn add(names: &mut Vec<NameId>, more: Vec<NameId>) {
+    const FEW: usize = 16;
+    if names.is_empty() {
+        names.reserve_exact(more.len());
+    }
+    if names.is_empty() || more.len() > FEW {
+        names.extend(more);
+        names.sort_unstable();
+        return;
+    }
+    for id in more {
+        if let Err(at) = names.binary_search(&id) {
+            names.insert(at, id);
+        }
     }
 }

@@ -17,7 +17,7 @@ const IN_FLIGHT_S: u64 = 5;
 /// A brain for what is missing.
 pub(super) fn brain(context: &Context, holding: &Holding, order: Order, seed: u64) -> Download {
     let torrent = holding.torrent();
-    let chunk_bytes = mean_length(torrent);
+    let chunk_bytes = largest_chunk(torrent);
     let config = Config {
         chunk_bytes,
         order,
@@ -29,13 +29,13 @@ pub(super) fn brain(context: &Context, holding: &Holding, order: Order, seed: u6
     Download::new(config, torrent.chunk_count(), missing(holding), seed)
 }
 
-/// Bytes of a chunk in the mean. Chunks of small files are far below the chunk size, and a window in bytes holds as many more.
-fn mean_length(torrent: &Torrent) -> u32 {
-    let (size, mean) = (
-        torrent.layout().chunk_size().get(),
-        torrent.layout().size() / u64::from(torrent.chunk_count().max(1)),
-    );
-    u32::try_from(mean).unwrap_or(size).clamp(1, size)
+/// Bytes of the largest chunk that there is: less than the chunk size where all files are small. Nothing smaller would do, for what
+/// is in flight is bounded by it, and all of that may be large ones.
+fn largest_chunk(torrent: &Torrent) -> u32 {
+    let size = torrent.layout().chunk_size().get();
+    let lengths =
+        torrent.layout().files().iter().map(|file| u32::try_from(file.size).unwrap_or(size).min(size));
+    lengths.max().unwrap_or(size).max(1)
 }
 
 /// Chunks in flight of one download.

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::Weak;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use futures_util::FutureExt;
@@ -21,12 +22,15 @@ const FIRST_READ: usize = 2 << 10;
 const READ: usize = 256 << 10;
 /// An answer that brings no chunk is read to its end when it is no longer than this; otherwise the connection is closed.
 const SMALL: u64 = 16 << 10;
+/// … and all of it comes within this time: the failure is told after that.
+const SKIP: Duration = Duration::from_secs(1);
 
 /// A connection on which nothing is under way.
 pub(super) struct Connection {
     stream: Stream,
     base: BaseUrl,
-    idle: Arc<Idle>,
+    /// Where it waits; gone when the client is.
+    idle: Weak<Idle>,
 }
 
 /// An answer, its body unread.
@@ -67,7 +71,7 @@ impl From<Broken> for HttpError {
 }
 
 impl Connection {
-    pub(super) const fn new(stream: Stream, base: BaseUrl, idle: Arc<Idle>) -> Self {
+    pub(super) const fn new(stream: Stream, base: BaseUrl, idle: Weak<Idle>) -> Self {
         Connection { stream, base, idle }
     }
 
@@ -157,16 +161,21 @@ impl Body {
     /// The body is at its end: the connection waits for the next request.
     pub(crate) fn finish(self) {
         if self.keeps_alive && self.left == 0 && self.begun.is_empty() {
-            let (base, idle) = (self.connection.base.clone(), self.connection.idle.clone());
-            idle.put(&base, self.connection);
+            let base = self.connection.base.clone();
+            if let Some(idle) = self.connection.idle.upgrade() {
+                idle.put(&base, self.connection);
+            }
         }
     }
 
-    /// Reads past what is of no interest, if it is little.
+    /// Reads past what is of no interest, if it is little and comes soon.
     pub(crate) async fn skip(mut self) {
-        let mut buffer = Buffer::with_capacity(0);
-        if self.left <= SMALL {
-            while let Ok(1..) = self.read_into(&mut buffer).await {}
+        if self.left > SMALL {
+            return;
+        }
+        let mut buffer = Buffer::default();
+        let reading = async { while let Ok(1..) = self.read_into(&mut buffer).await {} };
+        if tokio::time::timeout(SKIP, reading).await.is_ok() {
             self.finish();
         }
     }

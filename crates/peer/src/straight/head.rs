@@ -2,10 +2,10 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-/// Longest head that is read; hyper's client allows about as much.
-pub(super) const LONGEST: usize = 16 << 10;
-/// Most header fields in it.
-const FIELDS: usize = 64;
+/// Longest head that is read: far more than any proxy adds.
+pub(super) const LONGEST: usize = 64 << 10;
+/// Most header fields in it, as many as hyper's client allows.
+const FIELDS: usize = 100;
 
 /// A whole head.
 #[derive(Debug)]

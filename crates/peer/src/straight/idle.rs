@@ -1,7 +1,7 @@
 //! Connections that wait for their next request.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use protocol::BaseUrl;
 use tokio::time::Instant;
@@ -44,23 +44,28 @@ impl Idle {
             waiting.push((Instant::now(), connection));
         }
         if !std::mem::replace(&mut state.is_swept, true) {
-            tokio::spawn(self.clone().sweep());
+            tokio::spawn(sweep(Arc::downgrade(self)));
         }
     }
 
-    /// Closes what nobody came for, until nothing waits.
-    async fn sweep(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(POOL_IDLE).await;
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            for waiting in state.connections.values_mut() {
-                waiting.retain(|(since, _)| since.elapsed() < POOL_IDLE);
-            }
-            state.connections.retain(|_, waiting| !waiting.is_empty());
-            if state.connections.is_empty() {
-                state.is_swept = false;
-                return;
-            }
+    /// Closes what nobody came for; whether anything waits still.
+    fn close_old(&self) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for waiting in state.connections.values_mut() {
+            waiting.retain(|(since, _)| since.elapsed() < POOL_IDLE);
+        }
+        state.connections.retain(|_, waiting| !waiting.is_empty());
+        state.is_swept = !state.connections.is_empty();
+        state.is_swept
+    }
+}
+
+/// Looks through them until nothing waits, or the client is gone, which closes all.
+async fn sweep(idle: Weak<Idle>) {
+    loop {
+        tokio::time::sleep(POOL_IDLE).await;
+        if !idle.upgrade().is_some_and(|idle| idle.close_old()) {
+            return;
         }
     }
 }

@@ -178,12 +178,35 @@ async fn a_refusal_is_read_past_and_its_connection_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a9_who_refuses_word_by_word_is_not_listened_to() {
+    let idle = Arc::new(Idle::default());
+    let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+    let base: BaseUrl = "http://127.0.0.1:9".parse().unwrap();
+    theirs.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 99\r\n\r\nsince").await.unwrap();
+    let connection = Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle));
+    let began = tokio::time::Instant::now();
+    connection.ask(&request(&base)).await.unwrap().body.skip().await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(idle.take(&base).is_none(), "the rest of it is on its way");
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_that_nobody_comes_for_are_closed() {
     let idle = Arc::new(Idle::default());
     let (ours, mut theirs) = tokio::io::duplex(64);
     let base: BaseUrl = "http://127.0.0.1:9".parse().unwrap();
-    idle.put(&base, Connection::new(Stream::Other(Box::new(ours)), base.clone(), idle.clone()));
-    // Time moves when nothing else can: until the sweep.
+    idle.put(&base, Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle)));
+    // Time moves when nothing else can: until it is looked through.
     assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "closed");
     assert!(idle.take(&base).is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_leaves_no_connection_behind() {
+    let idle = Arc::new(Idle::default());
+    let (ours, mut theirs) = tokio::io::duplex(64);
+    let base: BaseUrl = "http://127.0.0.1:9".parse().unwrap();
+    idle.put(&base, Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle)));
+    drop(idle);
+    assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "closed");
 }

@@ -30,9 +30,13 @@ impl Download {
             .filter(|(_, neighbour)| neighbour.flying == 0 && now.since(neighbour.since) >= every)
             .map(|(peer, neighbour)| (neighbour.score.brought(), neighbour.score.heard, peer))
             .collect();
+        if idle.is_empty() {
+            return None;
+        }
+        // Also when none of them will: to look through what they hold takes a while.
+        self.renewed_at = Some(now);
         idle.sort_unstable();
         let (_, _, least) = idle.into_iter().find(|&(_, _, peer)| !self.holds_rare(peer))?;
-        self.renewed_at = Some(now);
         for (_, neighbour) in self.neighbours.iter_mut() {
             neighbour.score.count_anew();
         }
