@@ -1,5 +1,6 @@
 //! What a case came to.
 
+use std::iter::Sum;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -62,6 +63,16 @@ impl Counted {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+    }
+}
+
+/// What all connections counted together.
+impl Sum for Counted {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Counted::default(), |mut sum, counted| {
+            sum.absorb(counted);
+            sum
+        })
     }
 }
 
@@ -129,12 +140,12 @@ mod tests {
 
     #[test]
     fn what_connections_counted_adds_up() {
-        let mut all = Counted::default();
-        for (millis, refused, peers) in [(1, 0, Some(50)), (2, 3, None), (3, 0, Some(49))] {
+        let each = [(1, 0, Some(50)), (2, 3, None), (3, 0, Some(49))].map(|(millis, refused, peers)| {
             let mut one = Counted { refused, peers_in_answer: peers, ..Counted::default() };
             one.latencies.note(Duration::from_millis(millis));
-            all.absorb(one);
-        }
+            one
+        });
+        let all: Counted = each.into_iter().sum();
         assert_eq!((all.latencies.len(), all.refused, all.peers_in_answer), (3, 3, Some(49)));
     }
 

@@ -37,7 +37,7 @@ pub struct Config {
     /// is not idle between chunks.
     pub depth_least: u32,
     /// Most fetches in flight at a neighbour. Only tiny chunks need many, and go together in few requests: 50,000 files of 2 KiB
-    /// took a third longer with 64.
+    /// took 2.8 s with 64, and 1.95 s with these (decision 13).
     pub depth_most: u32,
     /// Bytes asked of a neighbour whose rate is not known yet. Little: at the start of a swarm everybody asks the one
     /// seed before anybody told what it got, and the same chunk is sent again and again.

@@ -59,10 +59,7 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: Announced) -> Result<Figure
     }
     let now = Instant::now();
     let listed: usize = parts.iter().map(|(part, _)| part.listed(now)).sum();
-    let mut sum = Counted::default();
-    for (_, counted) in parts {
-        sum.absorb(counted);
-    }
+    let sum: Counted = parts.into_iter().map(|(_, counted)| counted).sum();
     let listed = listed as u64;
     let about = About { case: "announced", hashes_per_request: 0, listed, resident_before_bytes };
     Ok(at_rest(tracker, clock.stop(tracker, about, sum)).await)

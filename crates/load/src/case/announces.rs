@@ -43,12 +43,10 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: Announces) -> Result<Figure
     let listed = all(listing).await?;
     let clock = Clock::start(tracker);
     let end = Instant::now() + plan.time;
-    let counted =
-        all(listed.into_iter().map(|listed| announce_until(end, announcer.clone(), listed))).await?;
-    let mut sum = Counted::default();
-    for counted in counted {
-        sum.absorb(counted);
-    }
+    let sum: Counted = all(listed.into_iter().map(|listed| announce_until(end, announcer.clone(), listed)))
+        .await?
+        .into_iter()
+        .sum();
     let listed = plan.peers as u64;
     let about = About { case: "announces", hashes_per_request: 0, listed, resident_before_bytes };
     Ok(clock.stop(tracker, about, sum))

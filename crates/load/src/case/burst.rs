@@ -44,13 +44,9 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: Burst) -> Result<Figures, F
         let due = begin + each * u32::try_from(at).unwrap_or(u32::MAX);
         come(announcer.clone(), connection, at, due)
     });
-    let mut sum = Counted::default();
     // Everybody keeps the connection until all are answered, as who means to announce again does.
-    let mut open = Vec::with_capacity(peers);
-    for (connection, counted) in all(coming).await? {
-        sum.absorb(counted);
-        open.push(connection);
-    }
+    let (_open, counted): (Vec<_>, Vec<_>) = all(coming).await?.into_iter().unzip();
+    let sum: Counted = counted.into_iter().sum();
     let listed = peers as u64;
     let about = About { case: "burst", hashes_per_request: 0, listed, resident_before_bytes };
     Ok(clock.stop(tracker, about, sum))

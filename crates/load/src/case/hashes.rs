@@ -49,10 +49,7 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: DescribedHashes) -> Result<
             Ok(counted)
         }
     });
-    let mut sum = Counted::default();
-    for counted in all(announcing).await? {
-        sum.absorb(counted);
-    }
+    let sum: Counted = all(announcing).await?.into_iter().sum();
     let about = About {
         case: "described-hashes",
         hashes_per_request: plan.hashes.into(),

@@ -51,11 +51,7 @@ async fn measure(tracker: &Arc<LoadedTracker>, plan: LookUps) -> Result<Figures,
         let connection = Connection::new(tracker.clone(), tracker.source(number));
         ask_until(end, connection, number as u64, hashes.clone(), plan.per_request)
     });
-    let counted = all(asking).await?;
-    let mut sum = Counted::default();
-    for counted in counted {
-        sum.absorb(counted);
-    }
+    let sum: Counted = all(asking).await?.into_iter().sum();
     let about = About {
         case: "look-ups",
         hashes_per_request: plan.per_request.into(),

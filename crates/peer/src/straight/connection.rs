@@ -75,6 +75,11 @@ impl Connection {
         Connection { stream, base, idle }
     }
 
+    /// Whom it leads to.
+    pub(super) const fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
     /// Neither closed by the other side nor spoken on while nobody asked.
     pub(super) fn is_open(&mut self) -> bool {
         self.stream.read(&mut [0]).now_or_never().is_none()
@@ -160,11 +165,9 @@ impl Body {
 
     /// The body is at its end: the connection waits for the next request.
     pub(crate) fn finish(self) {
-        if self.keeps_alive && self.left == 0 && self.begun.is_empty() {
-            let base = self.connection.base.clone();
-            if let Some(idle) = self.connection.idle.upgrade() {
-                idle.put(&base, self.connection);
-            }
+        let is_free = self.keeps_alive && self.left == 0 && self.begun.is_empty();
+        if let Some(idle) = self.connection.idle.upgrade().filter(|_| is_free) {
+            idle.put(self.connection);
         }
     }
 

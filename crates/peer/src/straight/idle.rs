@@ -34,13 +34,10 @@ impl Idle {
     }
 
     /// Keeps a connection for the next request, if there is room.
-    pub(super) fn put(self: &Arc<Self>, base: &BaseUrl, connection: Connection) {
+    pub(super) fn put(self: &Arc<Self>, connection: Connection) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.connections.contains_key(base) {
-            state.connections.insert(base.clone(), Vec::new());
-        }
-        if let Some(waiting) = state.connections.get_mut(base).filter(|waiting| waiting.len() < POOL_PER_HOST)
-        {
+        let waiting = state.connections.entry(connection.base().clone()).or_default();
+        if waiting.len() < POOL_PER_HOST {
             waiting.push((Instant::now(), connection));
         }
         if !std::mem::replace(&mut state.is_swept, true) {

@@ -195,7 +195,7 @@ async fn connections_that_nobody_comes_for_are_closed() {
     let idle = Arc::new(Idle::default());
     let (ours, mut theirs) = tokio::io::duplex(64);
     let base: BaseUrl = "http://127.0.0.1:9".parse().unwrap();
-    idle.put(&base, Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle)));
+    idle.put(Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle)));
     // Time moves when nothing else can: until it is looked through.
     assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "closed");
     assert!(idle.take(&base).is_none());
@@ -206,7 +206,7 @@ async fn a_client_that_is_gone_leaves_no_connection_behind() {
     let idle = Arc::new(Idle::default());
     let (ours, mut theirs) = tokio::io::duplex(64);
     let base: BaseUrl = "http://127.0.0.1:9".parse().unwrap();
-    idle.put(&base, Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle)));
+    idle.put(Connection::new(Stream::Other(Box::new(ours)), base.clone(), Arc::downgrade(&idle)));
     drop(idle);
     assert_eq!(theirs.read(&mut [0]).await.unwrap(), 0, "closed");
 }
