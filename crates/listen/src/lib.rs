@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use net::{Listener, SendQueue, Stream};
+use net::{Listener, Outlet, Stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -40,7 +40,7 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a stop waits for requests under way.
     pub grace: Duration,
-    /// The [`net::SendQueue`] that handlers find in an extension knows something, for one more file descriptor each.
+    /// The [`net::Outlet`] that handlers find in an extension knows what has not left, for one more file descriptor each.
     pub send_queues: bool,
 }
 
@@ -113,11 +113,11 @@ async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let queue = if limits.send_queues { SendQueue::of(&stream) } else { SendQueue::default() };
+    let (outlet, stream) = Outlet::of(stream, limits.send_queues);
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
-        request.extensions_mut().insert(queue.clone());
+        request.extensions_mut().insert(outlet.clone());
         router.clone().oneshot(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

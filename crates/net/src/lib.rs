@@ -6,9 +6,11 @@
 
 mod blocking;
 mod connector;
+mod from_files;
 mod listener;
 mod names;
 mod network;
+mod outlet;
 mod send_queue;
 mod stream;
 mod udp;
@@ -21,8 +23,10 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use connector::Connector;
+pub use from_files::{FromFiles, LONGEST_STAND_IN, OpenFile};
 pub use listener::Listener;
 pub use network::{BoxFuture, Datagrams, Incoming, Network, Pipe};
+pub use outlet::Outlet;
 pub use send_queue::{Departing, SendQueue};
 pub use stream::Stream;
 pub use udp::Udp;

@@ -1,11 +1,11 @@
 //! Bodies on their way out: in slices, through the throttle, each holding its upload slot until it has left.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use net::{Departing, SendQueue};
+use net::{Departing, LONGEST_STAND_IN, Outlet};
+use store::InFile;
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -15,7 +15,7 @@ use crate::holding::Holding;
 
 /// Bytes handed to the connection, and counted, at a time: enough for long writes, few enough that the count moves
 /// while a large chunk is sent. The slot does not depend on it: it goes with the bytes, not with the slices.
-const SLICE: usize = 256 << 10;
+const SLICE: usize = LONGEST_STAND_IN;
 /// Slices waiting for the connection.
 const AHEAD: usize = 2;
 
@@ -25,10 +25,76 @@ pub(crate) struct Outgoing {
     pub(crate) context: Arc<Context>,
     pub(crate) holding: Arc<Holding>,
     /// Of the connection that it goes to.
-    pub(crate) queue: SendQueue,
+    pub(crate) outlet: Outlet,
 }
 
-/// Bytes that hold an upload slot: hyper keeps a slice until the kernel has taken the whole of it, and with the last one the slot
+/// What a body, or a part of one, is made of.
+pub(crate) enum Payload {
+    /// Bytes here.
+    Memory(Bytes),
+    /// Bytes that the kernel sends from the file. Only where the outlet sends files.
+    File(InFile),
+}
+
+impl Payload {
+    /// `length` bytes of it.
+    ///
+    /// # Panics
+    /// When there are not so many behind `skip`.
+    pub(crate) fn part(&self, skip: u32, length: u32) -> Self {
+        match self {
+            Payload::Memory(bytes) => {
+                Payload::Memory(bytes.slice(skip as usize..skip as usize + length as usize))
+            }
+            Payload::File(file) => Payload::File(file.part(skip, length)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Payload::Memory(bytes) => bytes.len(),
+            Payload::File(file) => file.length as usize,
+        }
+    }
+
+    /// Takes `length` bytes off the beginning.
+    fn split_to(&mut self, length: usize) -> Payload {
+        match self {
+            Payload::Memory(bytes) => Payload::Memory(bytes.split_to(length)),
+            Payload::File(file) => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "part of what is there, whose length is a u32"
+                )]
+                let length = length as u32;
+                let taken = file.part(0, length);
+                *file = file.part(length, file.length - length);
+                Payload::File(taken)
+            }
+        }
+    }
+
+    /// What hyper is to write.
+    fn for_hyper(self, outlet: &Outlet) -> Result<Bytes, Broken> {
+        match self {
+            Payload::Memory(bytes) => Ok(bytes),
+            Payload::File(file) => {
+                if !file.is_as_it_was() {
+                    return Err(Broken);
+                }
+                outlet.file(file.file(), file.offset, file.length as usize).ok_or(Broken)
+            }
+        }
+    }
+}
+
+/// A payload on its way, whose slot goes with its last slice.
+struct Sending {
+    left: Payload,
+    slot: Option<(Slot, Departing)>,
+}
+
+/// The last bytes of a body, which hold its upload slot: hyper keeps them until the kernel has taken all of them, and then the slot
 /// goes to whoever waits until the kernel has sent them. Were it given back when hyper takes the slice, nobody would ever wait
 /// at the gate: a chunk of 128 KiB is in hyper's buffer at once, whatever the uplink.
 struct Held {
@@ -50,31 +116,51 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// The same bytes, not copied: a body is begun. Its slot is given back after the last slice of them is dropped.
-fn holding_slot(bytes: Bytes, slot: Slot, queue: &SendQueue) -> Bytes {
-    Bytes::from_owner(Held { bytes, slot: Some((slot, queue.begin())) })
+impl Sending {
+    /// A body is begun.
+    fn begin(payload: Payload, slot: Slot, outlet: &Outlet) -> Self {
+        Sending { left: payload, slot: Some((slot, outlet.begin())) }
+    }
+
+    /// The next `most` bytes of it; `None` when there are none left.
+    fn next(&mut self, most: usize, outlet: &Outlet) -> Option<Result<Bytes, Broken>> {
+        let length = self.left.len().min(most);
+        if length == 0 {
+            return None;
+        }
+        let bytes = match self.left.split_to(length).for_hyper(outlet) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Err(error)),
+        };
+        let is_last = self.left.len() == 0;
+        let slot = self.slot.take_if(|_| is_last);
+        Some(Ok(if slot.is_some() { Bytes::from_owner(Held { bytes, slot }) } else { bytes }))
+    }
 }
 
 impl Outgoing {
-    /// A body of these bytes, whose slot is free when they have left.
-    pub(crate) fn whole(self, bytes: Bytes, slot: Slot) -> Body {
-        let bytes = holding_slot(bytes, slot, &self.queue);
-        let sending = (self, bytes);
-        Body::from_stream(futures_util::stream::unfold(sending, |(outgoing, mut bytes)| async move {
-            let slice = outgoing.next_slice(&mut bytes).await?;
-            Some((Ok::<_, Infallible>(slice), (outgoing, bytes)))
+    /// A body of this, whose slot is free when it has left.
+    pub(crate) fn whole(self, payload: Payload, slot: Slot) -> Body {
+        let sending = Sending::begin(payload, slot, &self.outlet);
+        Body::from_stream(futures_util::stream::unfold(Some((self, sending)), |state| async move {
+            let (outgoing, mut sending) = state?;
+            match outgoing.next_slice(&mut sending).await? {
+                Ok(slice) => Some((Ok(slice), Some((outgoing, sending)))),
+                Err(broken) => Some((Err(broken), None)),
+            }
         }))
     }
 
     /// Takes the next slice off, when the throttle lets it pass; `None` when there is nothing left.
-    async fn next_slice(&self, bytes: &mut Bytes) -> Option<Bytes> {
-        if bytes.is_empty() {
+    async fn next_slice(&self, sending: &mut Sending) -> Option<Result<Bytes, Broken>> {
+        let most = self.context.up.slice(SLICE);
+        let length = sending.left.len().min(most) as u64;
+        if length == 0 {
             return None;
         }
-        let slice = bytes.split_to(self.context.up.slice(SLICE).min(bytes.len()));
-        self.context.up.pass(slice.len() as u64).await;
-        self.holding.count_upload(slice.len() as u64);
-        Some(slice)
+        self.context.up.pass(length).await;
+        self.holding.count_upload(length);
+        sending.next(most, &self.outlet)
     }
 
     /// A body that a task writes bit by bit.
@@ -106,12 +192,21 @@ pub(crate) struct Gone;
 impl Pipe {
     /// Sends payload, counted and throttled, whose slot is free when it has left or the next part is begun. Returns before that:
     /// the next part is read meanwhile.
-    pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
-        let mut bytes = holding_slot(bytes, slot, &self.outgoing.queue);
-        while let Some(slice) = self.outgoing.next_slice(&mut bytes).await {
-            self.sender.send(Ok(slice)).await.map_err(|_| Gone)?;
+    pub(crate) async fn payload(&self, payload: Payload, slot: Slot) -> Result<(), Gone> {
+        let mut sending = Sending::begin(payload, slot, &self.outgoing.outlet);
+        while let Some(slice) = self.outgoing.next_slice(&mut sending).await {
+            let is_broken = slice.is_err();
+            self.sender.send(slice).await.map_err(|_| Gone)?;
+            if is_broken {
+                return Err(Gone);
+            }
         }
         Ok(())
+    }
+
+    /// Of the connection that it goes to.
+    pub(crate) const fn outlet(&self) -> &Outlet {
+        &self.outgoing.outlet
     }
 
     /// Returns when the other side has gone.
@@ -140,11 +235,15 @@ mod tests {
             UploadConfig { slots: 1, slots_first: 1, slots_per_requester: 1, ..UploadConfig::default() };
         let gate = Gate::new(Clock::start(), config);
         let slot = gate.enter(Requester::new(1), Demand::Here, 9).await.unwrap();
-        let mut bytes = holding_slot(Bytes::from_static(b"123456789"), slot, &SendQueue::default());
-        let (first, last) = (bytes.split_to(4), bytes.split_to(5));
-        assert_eq!((&first[..], &last[..]), (&b"1234"[..], &b"56789"[..]));
+        let outlet = Outlet::default();
+        let payload = Payload::Memory(Bytes::from_static(b"123456789"));
+        let mut sending = Sending::begin(payload, slot, &outlet);
+        let mut next = || sending.next(5, &outlet).map(|slice| slice.map_err(drop).unwrap());
+        let (first, last) = (next().unwrap(), next().unwrap());
+        assert_eq!((&first[..], &last[..]), (&b"12345"[..], &b"6789"[..]));
+        assert!(next().is_none());
         // What is left of a body when its last slice is taken holds nothing.
-        drop((first, bytes));
+        drop((first, sending));
         assert!(
             gate.enter(Requester::new(2), Demand::Here, 9).now_or_never().is_none(),
             "the last slice is on its way"

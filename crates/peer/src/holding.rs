@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use bytes::Bytes;
 use protocol::api::peer::Gains;
 use protocol::{ChunkIndex, ChunkSet, Time, Torrent, VerifiedChunk};
-use store::{Complete, Partial, StoreError};
+use store::{Complete, InFile, Partial, StoreError};
 use swarm::{Content, Demand, FirstCopies};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -231,6 +231,14 @@ impl Holding {
             self.forget(&mut self.gains.write().unwrap_or_else(PoisonError::into_inner), chunk);
         }
         result
+    }
+
+    /// Where a chunk lies that is held, to be sent from there. Blocks on the disk, briefly. `None` where [`Holding::read`] knows more.
+    pub(crate) fn in_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        match self.content() {
+            Stored::Partial(partial) => partial.in_file(chunk),
+            Stored::Complete(complete) => complete.in_file(chunk),
+        }
     }
 
     fn read_complete(complete: &Complete, chunk: ChunkIndex) -> Result<Bytes, StoreError> {

@@ -13,6 +13,7 @@ use protocol::{ChunkIndex, ChunkSet, Torrent};
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
 use crate::error::StoreError;
+use crate::in_file::InFile;
 use crate::locked;
 use crate::partial::chunks_of_range;
 use crate::torrentify::Source;
@@ -69,6 +70,21 @@ impl<D: Disk> Complete<D> {
     pub fn read(&self, chunk: ChunkIndex) -> Result<Bytes, StoreError> {
         let span = self.tree.torrent.span(chunk);
         self.read_watched(span.file, span.offset, span.length, chunk.get()..chunk.get() + 1)
+    }
+
+    /// Where a chunk lies, to be sent from there; `None` where [`Complete::read`] is to be asked, which also says why.
+    ///
+    /// # Panics
+    /// When `chunk` is not one of the torrent's.
+    pub fn in_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        let span = self.tree.torrent.span(chunk);
+        let handle = self.opened(span.file).ok()?;
+        self.noticed(span.file, &*handle);
+        let stamp = {
+            let watch = locked(&self.watch);
+            (!watch.suspect.contains(chunk)).then_some(watch.stamps[span.file])?
+        };
+        InFile::of(&handle, span.offset, span.length, Some(stamp))
     }
 
     /// Bytes of file number `file`; [`StoreError::NotHere`] past its end.

@@ -7,8 +7,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use bytes::Bytes;
-use net::SendQueue;
+use net::Outlet;
 use protocol::api::{HT_NEXT, HT_QUEUE};
 use protocol::{ChunkIndex, Hash};
 use store::StoreError;
@@ -17,7 +16,7 @@ use swarm::{Content, Demand};
 use super::answer;
 use super::range::{Wanted, is_known, wanted};
 use super::requester::{note_asker, peer_id, requester};
-use crate::body::Outgoing;
+use crate::body::{Outgoing, Payload};
 use crate::context::Context;
 use crate::holding::Holding;
 
@@ -30,7 +29,7 @@ pub(super) async fn get(
     State(context): State<Arc<Context>>,
     Path(text): Path<String>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Extension(queue): Extension<SendQueue>,
+    Extension(outlet): Extension<Outlet>,
     method: Method,
     headers: HeaderMap,
 ) -> Response<Body> {
@@ -64,11 +63,11 @@ pub(super) async fn get(
             Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
         };
         holding.sends(chunk);
-        match read(&context, &holding, chunk).await {
-            Ok(bytes) => {
+        match read(&context, &holding, chunk, &outlet).await {
+            Ok(payload) => {
                 #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
-                let part = bytes.slice(first as usize..=last as usize);
-                Outgoing { context: context.clone(), holding: holding.clone(), queue }.whole(part, slot)
+                let part = payload.part(first as u32, bytes);
+                Outgoing { context: context.clone(), holding: holding.clone(), outlet }.whole(part, slot)
             }
             Err(_) => return answer::unreadable(),
         }
@@ -136,14 +135,23 @@ pub(super) fn insert_content_range(headers: &mut HeaderMap, text: &str) {
     }
 }
 
-/// One `pread` on a blocking thread.
+/// Chunks from here on are sent by the kernel, from where they lie, when they are in its memory: 2 GB/s instead of 1. For less, the copy is
+/// cheaper than the two writes, and part of the head's segment.
+const SENT_FROM_FILE: u32 = 64 << 10;
+
+/// On a blocking thread: where the chunk lies, if the connection can send it from there, or one `pread`.
 pub(super) async fn read(
     context: &Context,
     holding: &Arc<Holding>,
     chunk: ChunkIndex,
-) -> Result<Bytes, Unread> {
+    outlet: &Outlet,
+) -> Result<Payload, Unread> {
+    let from_file = outlet.sends_files() && holding.torrent().span(chunk).length >= SENT_FROM_FILE;
     let holding = holding.clone();
-    let read = context.net.blocking(move || holding.read(chunk));
+    let read = context.net.blocking(move || match from_file.then(|| holding.in_file(chunk)).flatten() {
+        Some(file) => Ok(Payload::File(file)),
+        None => holding.read(chunk).map(Payload::Memory),
+    });
     read.await.ok_or(Unread::Stopping)?.map_err(Unread::Store)
 }
 

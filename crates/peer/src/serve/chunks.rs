@@ -11,14 +11,14 @@ use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
-use net::SendQueue;
+use net::Outlet;
 use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, MAX_CHUNK_REQUEST, MAX_CHUNKS_PER_REQUEST};
 use protocol::{ChunkIndex, Hash};
 use swarm::{Demand, Requester};
 
 use super::answer;
 use super::requester::requester;
-use crate::body::{Gone, Outgoing, Pipe};
+use crate::body::{Gone, Outgoing, Payload, Pipe};
 use crate::context::Context;
 use crate::gate::{Gate, Slot};
 use crate::holding::Holding;
@@ -39,7 +39,7 @@ struct Found {
 pub(super) async fn post(
     State(context): State<Arc<Context>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Extension(queue): Extension<SendQueue>,
+    Extension(outlet): Extension<Outlet>,
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
@@ -71,7 +71,7 @@ pub(super) async fn post(
         Ok(slot) => slot,
         Err(refused) => return answer::refused(refused),
     };
-    let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone(), queue };
+    let outgoing = Outgoing { context: context.clone(), holding: first[0].holding.clone(), outlet };
     let (pipe, body) = outgoing.piped();
     tokio::spawn(async move {
         tokio::select! {
@@ -145,7 +145,7 @@ async fn send(
             pipe.cut().await;
             return Err(Gone);
         };
-        pipe.payload(bytes, slot).await?;
+        pipe.payload(Payload::Memory(bytes), slot).await?;
     }
     Ok(())
 }

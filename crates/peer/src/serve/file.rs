@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, OriginalUri, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
-use net::SendQueue;
+use net::Outlet;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::ChunkIndex;
 use protocol::torrent::{FileEntry, Shape};
@@ -37,7 +37,7 @@ const SANDBOX: HeaderValue =
 /// Who asks for a file, and how.
 struct Asked {
     from: SocketAddr,
-    queue: SendQueue,
+    outlet: Outlet,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -47,7 +47,7 @@ pub(super) async fn root(
     State(context): State<Arc<Context>>,
     Path(id): Path<String>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Extension(queue): Extension<SendQueue>,
+    Extension(outlet): Extension<Outlet>,
     method: Method,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -57,7 +57,7 @@ pub(super) async fn root(
         Err(refusal) => return refusal,
     };
     match holding.torrent().layout().shape() {
-        Shape::File => serve(&context, holding, 0, &Asked { from, queue, method, uri, headers }),
+        Shape::File => serve(&context, holding, 0, &Asked { from, outlet, method, uri, headers }),
         Shape::Folder => list(&holding, uri.path().ends_with('/')),
     }
 }
@@ -67,7 +67,7 @@ pub(super) async fn inside(
     State(context): State<Arc<Context>>,
     Path((id, path)): Path<(String, String)>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Extension(queue): Extension<SendQueue>,
+    Extension(outlet): Extension<Outlet>,
     method: Method,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
@@ -77,7 +77,7 @@ pub(super) async fn inside(
         Err(refusal) => return refusal,
     };
     match holding.torrent().layout().find(&path) {
-        Some(file) => serve(&context, holding, file, &Asked { from, queue, method, uri, headers }),
+        Some(file) => serve(&context, holding, file, &Asked { from, outlet, method, uri, headers }),
         None => answer::not_found("this torrent has no such file"),
     }
 }
@@ -100,7 +100,7 @@ fn serve(context: &Arc<Context>, holding: Arc<Holding>, file: usize, asked: &Ask
     let mut response = Response::new(Body::empty());
     if asked.method != Method::HEAD && length > 0 {
         let outgoing =
-            Outgoing { context: context.clone(), holding: holding.clone(), queue: asked.queue.clone() };
+            Outgoing { context: context.clone(), holding: holding.clone(), outlet: asked.outlet.clone() };
         let (pipe, body) = outgoing.piped();
         let requester = requester(&asked.headers, asked.from);
         let reader = Reader { context: context.clone(), holding, file, requester };
@@ -167,13 +167,13 @@ impl Reader {
                 return Err(Gone);
             }
             let slot = self.slot(span.length).await;
-            let Ok(bytes) = read(&self.context, &self.holding, chunk).await else {
+            let Ok(payload) = read(&self.context, &self.holding, chunk, pipe.outlet()).await else {
                 pipe.cut().await;
                 return Err(Gone);
             };
             let until = end.min(span.offset + u64::from(span.length));
             #[expect(clippy::cast_possible_truncation, reason = "offsets within a chunk")]
-            let part = bytes.slice((at - span.offset) as usize..(until - span.offset) as usize);
+            let part = payload.part((at - span.offset) as u32, (until - at) as u32);
             pipe.payload(part, slot).await?;
             at = until;
         }

@@ -56,6 +56,58 @@ async fn a_chunk_is_an_immutable_resource() {
 }
 
 #[tokio::test]
+async fn large_chunks_come_from_their_file_as_small_ones_come_from_memory() {
+    const LARGE: usize = 1 << 20;
+    let content = bytes(2 * LARGE + 100);
+    let source = Source::file_in_chunks(&content, LARGE as u64);
+    let (seed, _) = source.seed().await;
+    let path = |at| chunk_path(&source.torrent.chunk_hash(ChunkIndex::new(at)));
+    for (at, wanted) in (0..).zip(content.chunks(LARGE)) {
+        let whole = with(&seed, "GET", &path(at), "", b"").await;
+        assert!(whole.status == 200 && whole.body == wanted, "chunk {at}");
+    }
+    let part = with(&seed, "GET", &path(1), "Range: bytes=700000-700099\r\n", b"").await;
+    assert_eq!((part.status, part.body.as_slice()), (206, &content[LARGE + 700_000..LARGE + 700_100]));
+    let file = format!("/file/{}", source.torrent.id());
+    assert!(get(seed.url(), &file).await.body == content, "over three chunks");
+    let across = with(&seed, "GET", &file, "Range: bytes=1000000-1100000\r\n", b"").await;
+    assert!(across.body == content[1_000_000..=1_100_000]);
+    // Asked for at once on one connection, they come one after the other.
+    let host = seed.url().address();
+    let mut asked = String::new();
+    for at in 0..3 {
+        let _ = write!(asked, "GET {} HTTP/1.1\r\nHost: {host}\r\n\r\n", path(at));
+    }
+    let _ = write!(asked, "HEAD {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", path(0));
+    let answers = exchange(seed.url(), asked.as_bytes()).await.body;
+    let starts = |at: usize| answers[..at].windows(4).rposition(|end| end == b"\r\n\r\n").is_some();
+    let found = |part: &[u8]| answers.windows(32).position(|bytes| bytes == &part[..32]);
+    let (second, third) = (found(&content[LARGE..]).unwrap(), found(&content[2 * LARGE..]).unwrap());
+    assert!(starts(second) && answers[second..].starts_with(&content[LARGE..2 * LARGE]));
+    assert!(second < third && answers[third..].starts_with(&content[2 * LARGE..]));
+}
+
+#[tokio::test]
+async fn a34_a_file_that_is_written_to_while_it_is_sent_ends_the_answer() {
+    const LARGE: usize = 16 << 20;
+    let source = Source::file_in_chunks(&bytes(LARGE), LARGE as u64);
+    let (seed, _) = source.seed().await;
+    let mut stream = TcpStream::connect(seed.url().address().to_string()).await.unwrap();
+    let path = chunk_path(&source.torrent.chunk_hash(ChunkIndex::new(0)));
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").as_bytes()).await.unwrap();
+    // More than the buffers of both sides hold is not sent before it is read here.
+    stream.read_exact(&mut [0; 100]).await.unwrap();
+    let file = std::fs::File::options().write(true).open(&source.path).unwrap();
+    let before = file.metadata().unwrap().modified().unwrap();
+    while file.metadata().unwrap().modified().unwrap() == before {
+        std::os::unix::fs::FileExt::write_all_at(&file, b"!", LARGE as u64 - 1).unwrap();
+    }
+    let mut rest = Vec::new();
+    let ended = within(stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_err() || rest.len() < LARGE, "the end of it is another than it says");
+}
+
+#[tokio::test]
 async fn a04_a_hash_in_another_form_is_refused_and_an_unknown_one_not_found() {
     let (source, seed, _) = seeded(CHUNK).await;
     let hash = source.torrent.chunk_hash(ChunkIndex::new(0)).to_string();

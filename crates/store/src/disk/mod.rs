@@ -7,11 +7,14 @@
 #[cfg(test)]
 pub(crate) mod memory;
 mod real;
+mod real_file;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use real::RealDisk;
+pub use real_file::RealFile;
 
 use crate::buffers::Buffer;
 use crate::place::Place;
@@ -132,4 +135,8 @@ pub trait DiskFile: Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
     /// It will be read from front to back.
     fn advise_sequential(&self) {}
+    /// The file as the system knows it, where it is one of the system's.
+    fn real(_this: &Arc<Self>) -> Option<Arc<RealFile>> {
+        None
+    }
 }

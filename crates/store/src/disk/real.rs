@@ -6,15 +6,13 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::UNIX_EPOCH;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{Access, Disk, DiskFile, Identity, Kind, Metadata};
+use super::{Access, Disk, DiskFile, Kind, Metadata, RealFile};
 use crate::place::Place;
 
 /// On every open: close at exec, never a controlling terminal, and no waiting for the other end of a pipe.
@@ -106,7 +104,7 @@ impl RealDisk {
     }
 
     fn open_with(&self, place: &Place, flags: OFlags, mode: Mode) -> io::Result<RealFile> {
-        let file = RealFile(File::from(self.open_at(place, ALWAYS | flags, mode)?));
+        let file = RealFile::from(File::from(self.open_at(place, ALWAYS | flags, mode)?));
         match file.metadata()?.kind {
             Kind::File => Ok(file),
             Kind::Folder => Err(Errno::ISDIR.into()),
@@ -120,7 +118,7 @@ impl Disk for RealDisk {
 
     fn metadata(&self, place: &Place) -> io::Result<Option<Metadata>> {
         match self.open_at(place, LOOK, Mode::empty()) {
-            Ok(file) => RealFile(File::from(file)).metadata().map(Some),
+            Ok(file) => RealFile::from(File::from(file)).metadata().map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -137,7 +135,7 @@ impl Disk for RealDisk {
     fn create(&self, place: &Place) -> io::Result<RealFile> {
         // What is made by this is a file: nobody needs to look.
         let flags = ALWAYS | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        Ok(RealFile(File::from(self.open_at(place, flags, Mode::from_raw_mode(0o666))?)))
+        Ok(RealFile::from(File::from(self.open_at(place, flags, Mode::from_raw_mode(0o666))?)))
     }
 
     fn create_folder(&self, place: &Place) -> io::Result<()> {
@@ -203,89 +201,6 @@ fn rename_by_link(folder: BorrowedFd<'_>, from: &str, to: &str) -> Result<(), Er
         Err(error) => return Err(error),
     }
     rustix::fs::unlinkat(folder, from, AtFlags::empty())
-}
-
-/// An open file of the real disk.
-#[derive(Debug)]
-pub struct RealFile(File);
-
-impl DiskFile for RealFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut read = 0;
-        while read < buffer.len() {
-            match self.0.read_at(&mut buffer[read..], offset + read as u64) {
-                Ok(0) => break,
-                Ok(more) => read += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
-    }
-
-    fn set_len(&self, size: u64) -> io::Result<()> {
-        self.0.set_len(size)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
-    }
-
-    fn set_executable(&self) -> io::Result<()> {
-        let mut permissions = self.0.metadata()?.permissions();
-        let mode = permissions.mode();
-        permissions.set_mode(mode | (mode & 0o444) >> 2);
-        self.0.set_permissions(permissions)
-    }
-
-    fn metadata(&self) -> io::Result<Metadata> {
-        let found = self.0.metadata()?;
-        let kind = match found.file_type() {
-            kind if kind.is_file() => Kind::File,
-            kind if kind.is_dir() => Kind::Folder,
-            _ => Kind::Other,
-        };
-        let born = found.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        Ok(Metadata {
-            kind,
-            identity: Identity {
-                inode: found.ino(),
-                born: born.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0),
-            },
-            size: found.len(),
-            modified: found.mtime().saturating_mul(1_000_000_000).saturating_add(found.mtime_nsec()),
-            executable: found.mode() & 0o100 != 0,
-            linked: found.nlink() > 0,
-        })
-    }
-
-    fn try_lock(&self) -> io::Result<bool> {
-        match self.0.try_lock() {
-            Ok(()) => Ok(true),
-            Err(fs::TryLockError::WouldBlock) => Ok(false),
-            // A file system without locks (some NFS): better without than not at all.
-            Err(fs::TryLockError::Error(error)) => match Errno::from_io_error(&error) {
-                Some(Errno::NOTSUP | Errno::NOSYS | Errno::NOLCK) => {
-                    tracing::warn!(%error, "no locks here: two processes on one download would not notice");
-                    Ok(true)
-                }
-                _ => Err(error),
-            },
-        }
-    }
-
-    fn advise_sequential(&self) {
-        // Advice only: what it answers changes nothing.
-        let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::Sequential);
-    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk};
 use crate::error::StoreError;
+use crate::in_file::InFile;
 use crate::journal::{Journal, Record};
 use crate::locked;
 use crate::place::{Names, Place};
@@ -99,6 +100,18 @@ impl<D: Disk> Partial<D> {
         }
         let span = self.torrent.span(chunk);
         self.tree.read(span.file, span.offset, span.length)
+    }
+
+    /// Where a chunk in [`Partial::have`] lies, to be sent from there; `None` where [`Partial::read`] is to be asked.
+    pub fn in_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        if !locked(&self.state).have.contains(chunk) {
+            return None;
+        }
+        let span = self.torrent.span(chunk);
+        let handle = self.tree.handle(span.file).ok()?;
+        // Shorter, when somebody cut it: reading finds that out.
+        let whole = handle.metadata().is_ok_and(|found| found.size == self.tree.entry(span.file).size);
+        if whole { InFile::of(&handle, span.offset, span.length, None) } else { None }
     }
 
     /// Bytes of file number `file`, all of them within chunks in [`Partial::have`].
