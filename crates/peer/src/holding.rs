@@ -181,6 +181,9 @@ impl Holding {
     /// Copies chunks that are missing from twins that are here (a download that was cut between the two). Blocks.
     pub(crate) fn copy_twins(&self) -> Result<(), StoreError> {
         let held = self.held().0;
+        if held.is_empty() {
+            return Ok(());
+        }
         for chunk in self.wanted.difference(&held) {
             let here = self.torrent.twins(chunk).find(|twin| held.contains(*twin));
             if let (Some(here), Stored::Partial(partial)) = (here, self.content()) {

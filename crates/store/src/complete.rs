@@ -78,8 +78,8 @@ impl<D: Disk> Complete<D> {
     /// When `chunk` is not one of the torrent's.
     pub fn in_file(&self, chunk: ChunkIndex) -> Option<InFile> {
         let span = self.tree.torrent.span(chunk);
-        let handle = self.opened(span.file).ok()?;
-        self.noticed(span.file, &*handle);
+        let (handle, found) = self.opened(span.file).ok()?;
+        self.notice(span.file, found);
         let stamp = {
             let watch = locked(&self.watch);
             (!watch.suspect.contains(chunk)).then_some(watch.stamps[span.file])?
@@ -103,8 +103,8 @@ impl<D: Disk> Complete<D> {
     pub fn recheck(&self, chunk: ChunkIndex) -> bool {
         let span = self.tree.torrent.span(chunk);
         // Notices a change, so that a stamp is never newer than the check that made its chunks good.
-        let Ok(handle) = self.opened(span.file) else { return false };
-        self.noticed(span.file, &*handle);
+        let Ok((handle, found)) = self.opened(span.file) else { return false };
+        self.notice(span.file, found);
         let right = self.tree.read(span.file, span.offset, span.length).is_ok_and(|bytes| {
             self.tree.torrent.algorithm().digest(&bytes) == self.tree.torrent.chunk_hash(chunk)
         });
@@ -128,8 +128,8 @@ impl<D: Disk> Complete<D> {
         chunks: std::ops::Range<u32>,
     ) -> Result<Bytes, StoreError> {
         let changed = || StoreError::Changed { path: self.tree.path(file) };
-        let handle = self.opened(file)?;
-        self.noticed(file, &*handle);
+        let (handle, found) = self.opened(file)?;
+        self.notice(file, found);
         if chunks.map(ChunkIndex::new).any(|chunk| locked(&self.watch).suspect.contains(chunk)) {
             return Err(changed());
         }
@@ -140,19 +140,25 @@ impl<D: Disk> Complete<D> {
         Ok(bytes.freeze())
     }
 
-    /// The open file; opened anew when it lost its name to another.
-    fn opened(&self, file: usize) -> Result<Arc<D::File>, StoreError> {
+    /// The open file and what it is now; opened anew when it lost its name to another.
+    fn opened(&self, file: usize) -> Result<(Arc<D::File>, Option<Stamp>), StoreError> {
         let handle = self.tree.handle(file)?;
-        if handle.metadata().is_ok_and(|found| found.linked) {
-            return Ok(handle);
+        if let Some(found) = handle.metadata().ok().filter(|found| found.linked) {
+            return Ok((handle, Some(found.stamp())));
         }
         self.tree.handles.forget(file);
-        self.tree.handle(file)
+        let handle = self.tree.handle(file)?;
+        let found = handle.metadata().map(|found| found.stamp()).ok();
+        Ok((handle, found))
     }
 
     /// True when the file is not what it was; from now on all its chunks are suspect.
     fn noticed(&self, file: usize, handle: &D::File) -> bool {
-        let now = handle.metadata().map(|found| found.stamp()).ok();
+        self.notice(file, handle.metadata().map(|found| found.stamp()).ok())
+    }
+
+    /// Likewise, where it is known what the file is now.
+    fn notice(&self, file: usize, now: Option<Stamp>) -> bool {
         let mut watch = locked(&self.watch);
         if now == Some(watch.stamps[file]) {
             return false;

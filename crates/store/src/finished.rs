@@ -53,19 +53,16 @@ pub(crate) fn open<D: Disk>(
 
 /// Every file of the torrent, there and of its size.
 fn stamps_of_right_size<D: Disk>(tree: &Tree<D>) -> Result<Vec<Stamp>, StoreError> {
-    let files = tree.torrent.layout().files().iter().enumerate();
-    let stamps = files.map(|(file, entry)| {
+    tree.metadata_of_all(|file, found| {
+        let expected = tree.entry(file).size;
         let in_the_way = |why| Err(StoreError::InTheWay { path: tree.path(file), why });
-        match tree.metadata(file)? {
+        match found {
             None => in_the_way(Obstacle::Missing),
             Some(found) if found.kind != Kind::File => in_the_way(Obstacle::Kind),
-            Some(found) if found.size != entry.size => {
-                in_the_way(Obstacle::Size { expected: entry.size, got: found.size })
-            }
+            Some(found) if found.size != expected => in_the_way(Obstacle::Size { expected, got: found.size }),
             Some(found) => Ok(found.stamp()),
         }
-    });
-    stamps.collect()
+    })
 }
 
 /// Ends what a crash may have cut short behind the rename. Best effort: the folder may be read-only by now.

@@ -26,7 +26,14 @@ impl Place {
 
     /// The file `path` beneath this folder.
     pub(crate) fn join(&self, path: &FilePath) -> Self {
-        path.components().fold(self.clone(), |place, name| place.child(name))
+        if self.0.is_empty() {
+            return Place(path.as_str().to_owned());
+        }
+        let mut joined = String::with_capacity(self.0.len() + 1 + path.as_str().len());
+        joined.push_str(&self.0);
+        joined.push('/');
+        joined.push_str(path.as_str());
+        Place(joined)
     }
 
     /// The folder it lies in and its own name; `None` for the output folder itself.

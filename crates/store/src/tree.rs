@@ -64,12 +64,31 @@ impl<D: Disk> Tree<D> {
 
     /// All files as they are now; they must be there at their full size.
     pub(crate) fn stamps(&self) -> Result<Vec<Stamp>, StoreError> {
-        (0..self.torrent.layout().files().len()).map(|file| self.stamp(file)).collect()
+        self.metadata_of_all(|file, found| self.stamp_of(file, found))
+    }
+
+    /// What `with` makes of each file as it is now.
+    pub(crate) fn metadata_of_all<T>(
+        &self,
+        with: impl Fn(usize, Option<Metadata>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let base = self.base();
+        let mut looks = self.disk.looks();
+        let files = 0..self.torrent.layout().files().len();
+        let each = files.map(|file| {
+            let found = looks(&self.place_under(&base, file)).map_err(self.failed("look at", file))?;
+            with(file, found)
+        });
+        each.collect()
     }
 
     /// A file as it is now; it must be there at its full size.
     pub(crate) fn stamp(&self, file: usize) -> Result<Stamp, StoreError> {
-        match self.metadata(file)? {
+        self.stamp_of(file, self.metadata(file)?)
+    }
+
+    fn stamp_of(&self, file: usize, found: Option<Metadata>) -> Result<Stamp, StoreError> {
+        match found {
             Some(found) if found.kind == Kind::File && found.size == self.entry(file).size => {
                 Ok(found.stamp())
             }

@@ -67,9 +67,13 @@ impl ChunkHashes {
     /// # Panics
     /// When `chunk` is not in the table.
     pub fn get(&self, chunk: ChunkIndex) -> Hash {
+        Hash::from_bytes(self.raw(chunk)).unwrap_or_else(|_| unreachable!("a table of whole hashes"))
+    }
+
+    /// The bytes of one of them.
+    pub(super) fn raw(&self, chunk: ChunkIndex) -> &[u8] {
         let length = self.algorithm.length();
-        let bytes = &self.bytes[chunk.slot() * length..][..length];
-        Hash::from_bytes(bytes).unwrap_or_else(|_| unreachable!("a table of whole hashes"))
+        &self.bytes[chunk.slot() * length..][..length]
     }
 
     /// All of them in order.

@@ -17,11 +17,13 @@ const PREFIX: &[u8] = b"http-torrent 1\n";
 
 /// The id of a torrent of these parts.
 pub(super) fn of(layout: &Layout, hashes: &ChunkHashes) -> TorrentId {
-    let mut out = HashWriter(blake3::Hasher::new());
-    out.0.update(PREFIX);
+    let mut out =
+        HashWriter { hasher: blake3::Hasher::new(), waiting: Vec::with_capacity(2 * HASHED_AT_ONCE) };
+    out.hasher.update(PREFIX);
     // Writing into a hasher cannot fail.
     let _ = write_canonical(&mut out, layout, hashes);
-    TorrentId::from_bytes(out.0.finalize().into())
+    out.hasher.update(&out.waiting);
+    TorrentId::from_bytes(out.hasher.finalize().into())
 }
 
 /// The canonical JSON, keys in RFC 8785's order.
@@ -66,11 +68,22 @@ fn write_string(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     out.write_char('"')
 }
 
-struct HashWriter(blake3::Hasher);
+/// Bytes that are hashed together: BLAKE3 takes 16 KiB at a time four times as fast as a few.
+const HASHED_AT_ONCE: usize = 16 << 10;
+
+struct HashWriter {
+    hasher: blake3::Hasher,
+    /// What is not hashed yet, less than [`HASHED_AT_ONCE`].
+    waiting: Vec<u8>,
+}
 
 impl fmt::Write for HashWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
+        self.waiting.extend_from_slice(text.as_bytes());
+        if self.waiting.len() >= HASHED_AT_ONCE {
+            self.hasher.update(&self.waiting);
+            self.waiting.clear();
+        }
         Ok(())
     }
 }

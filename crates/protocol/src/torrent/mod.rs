@@ -9,7 +9,6 @@ pub mod id;
 mod json;
 pub mod layout;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 pub use chunk_size::ChunkSize;
@@ -32,7 +31,8 @@ pub struct Torrent {
     file_hash: Hash,
     tracker: Option<BaseUrl>,
     id: TorrentId,
-    by_hash: OnceLock<HashMap<Hash, Vec<ChunkIndex>>>,
+    /// All chunks in the order of their hashes, equal ones in file order: four bytes a chunk.
+    by_hash: OnceLock<Vec<ChunkIndex>>,
 }
 
 /// Parts that do not belong together.
@@ -144,17 +144,17 @@ impl Torrent {
     }
 
     /// The chunks that have this hash, in file order: usually one, several where content repeats (twins).
-    /// The table behind it is made at the first call.
+    /// The table behind it is made at the first call; a look into it is a binary search.
     pub fn chunks_with(&self, hash: &Hash) -> &[ChunkIndex] {
         let by_hash = self.by_hash.get_or_init(|| {
-            let mut by_hash: HashMap<Hash, Vec<ChunkIndex>> =
-                HashMap::with_capacity(self.chunk_count() as usize);
-            for chunk in (0..self.chunk_count()).map(ChunkIndex::new) {
-                by_hash.entry(self.chunk_hash(chunk)).or_default().push(chunk);
-            }
+            let mut by_hash: Vec<ChunkIndex> = (0..self.chunk_count()).map(ChunkIndex::new).collect();
+            by_hash.sort_by(|one, other| self.hashes.raw(*one).cmp(self.hashes.raw(*other)));
             by_hash
         });
-        by_hash.get(hash).map_or(&[], Vec::as_slice)
+        let wanted = hash.as_bytes();
+        let first = by_hash.partition_point(|chunk| self.hashes.raw(*chunk) < wanted);
+        let found = &by_hash[first..];
+        &found[..found.iter().take_while(|chunk| self.hashes.raw(**chunk) == wanted).count()]
     }
 
     /// Every chunk with the same hash and length as `chunk`, itself included, in file order.

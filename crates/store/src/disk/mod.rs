@@ -83,6 +83,9 @@ pub enum Access {
     Write,
 }
 
+/// Looks at one place after the other.
+pub type Looks<'a> = dyn FnMut(&Place) -> io::Result<Option<Metadata>> + 'a;
+
 /// File operations beneath one output folder. No component of a place is followed when it is a link.
 pub trait Disk: Send + Sync {
     /// An open file.
@@ -90,6 +93,11 @@ pub trait Disk: Send + Sync {
 
     /// What stands at `place`; `None` when nothing does, or its folder is not there.
     fn metadata(&self, place: &Place) -> io::Result<Option<Metadata>>;
+    /// As [`Disk::metadata`], for many places one after the other: cheaper where they lie in the same folder. While it is in use
+    /// nobody may rename the folders.
+    fn looks(&self) -> Box<Looks<'_>> {
+        Box::new(|place| self.metadata(place))
+    }
     /// Opens an ordinary file that exists.
     fn open(&self, place: &Place, access: Access) -> io::Result<Self::File>;
     /// Makes a new file and opens it for writing; fails when anything stands there.

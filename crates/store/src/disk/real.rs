@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::{Access, Disk, DiskFile, Kind, Metadata, RealFile};
+use super::{Access, Disk, DiskFile, Kind, Looks, Metadata, RealFile, real_file};
 use crate::place::Place;
 
 /// On every open: close at exec, never a controlling terminal, and no waiting for the other end of a pipe.
@@ -122,6 +122,28 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn looks(&self) -> Box<Looks<'_>> {
+        let mut folder: Option<(String, OwnedFd)> = None;
+        Box::new(move |place| {
+            let Some((parent, name)) = place.as_str().rsplit_once('/') else { return self.metadata(place) };
+            let open = match folder.take_if(|(path, _)| path == parent) {
+                Some((_, open)) => Ok(open),
+                None => place.split().map_or_else(
+                    || Err(Errno::ISDIR.into()),
+                    |(parent, _)| self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty()),
+                ),
+            };
+            let open = match open {
+                Ok(open) => open,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let found = real_file::look_at(&open, name).or_else(|_| self.metadata(place));
+            folder = Some((parent.to_owned(), open));
+            found
+        })
     }
 
     fn open(&self, place: &Place, access: Access) -> io::Result<RealFile> {
@@ -253,6 +275,11 @@ mod tests {
             assert_eq!(disk.metadata(&at("real/inner")).unwrap().map(|found| found.kind), Some(Kind::Folder));
             assert!(disk.metadata(&at("link/victim")).is_err());
             assert_eq!(disk.metadata(&at("nothing/here")).unwrap(), None);
+            let mut looks = disk.looks();
+            for place in ["real/file", "real/inner", "real/nothing", "nothing/here", "real"].map(at) {
+                assert_eq!(looks(&place).unwrap(), disk.metadata(&place).unwrap(), "{place:?}");
+            }
+            assert!(looks(&at("link/victim")).is_err());
         }
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
         assert_eq!(fs::read(elsewhere.path().join("victim")).unwrap(), b"precious");

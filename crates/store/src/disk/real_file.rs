@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::UNIX_EPOCH;
 
+use rustix::fs::{AtFlags, FileType, StatxFlags};
 use rustix::io::Errno;
 
 use super::{DiskFile, Identity, Kind, Metadata};
@@ -26,6 +27,39 @@ impl From<File> for RealFile {
     fn from(file: File) -> Self {
         RealFile { file, writing: Mutex::new(()), has_no_disk: OnceLock::new() }
     }
+}
+
+/// What the system is asked to tell.
+const TOLD: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
+/// What stands under `name` in an open folder, as [`RealFile::metadata`] tells it; a link is not followed. An error where the
+/// system is too old to be asked like this.
+pub(super) fn look_at(folder: &impl AsFd, name: &str) -> io::Result<Option<Metadata>> {
+    let found = match rustix::fs::statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, TOLD) {
+        Ok(found) => found,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mode = u32::from(found.stx_mode);
+    let tells_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let born = nanos(found.stx_btime.tv_sec, found.stx_btime.tv_nsec.into());
+    Ok(Some(Metadata {
+        kind: match FileType::from_raw_mode(mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Folder,
+            _ => Kind::Other,
+        },
+        identity: Identity { inode: found.stx_ino, born: if tells_birth { born } else { 0 } },
+        size: found.stx_size,
+        modified: nanos(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec.into()),
+        executable: mode & 0o100 != 0,
+        linked: found.stx_nlink > 0,
+    }))
+}
+
+/// Nanoseconds since 1970.
+const fn nanos(seconds: i64, rest: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
 /// One page of so many bytes is asked for where the whole is to be known: the system reads a file ahead in runs that are longer.
@@ -50,7 +84,6 @@ impl RealFile {
         true
     }
 
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     fn reads_at_once(&self, offset: u64) -> io::Result<bool> {
         let mut byte = [0];
         let mut bytes = [io::IoSliceMut::new(&mut byte)];
@@ -61,21 +94,10 @@ impl RealFile {
         }
     }
 
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn reads_at_once(&self, _: u64) -> io::Result<bool> {
-        Ok(false)
-    }
-
     /// A file of tmpfs is in memory, and tmpfs does not answer such questions.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     fn is_of_tmpfs(&self) -> bool {
         const TMPFS: u32 = 0x0102_1994;
         rustix::fs::fstatfs(&self.file).is_ok_and(|found| u32::try_from(found.f_type) == Ok(TMPFS))
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn is_of_tmpfs(&self) -> bool {
-        false
     }
 }
 
@@ -138,7 +160,7 @@ impl DiskFile for RealFile {
                 born: born.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0),
             },
             size: found.len(),
-            modified: found.mtime().saturating_mul(1_000_000_000).saturating_add(found.mtime_nsec()),
+            modified: nanos(found.mtime(), found.mtime_nsec()),
             executable: found.mode() & 0o100 != 0,
             linked: found.nlink() > 0,
         })

@@ -25,19 +25,22 @@ impl<D: Disk> Partial<D> {
             return Err(StoreError::Incomplete { missing: have.len() - have.count() });
         }
         let disk = &self.tree.disk;
-        // Otherwise an earlier call got as far as the rename.
-        if self.tree.base() != self.names.finished {
+        // An earlier call may have got as far as the rename.
+        let stamps = if self.tree.base() == self.names.finished {
+            self.tree.stamps()?
+        } else {
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
             self.round_off(|_| true)?;
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
             let stamps = self.tree.stamps()?;
-            self.append(&mut journal, &Record::Complete(stamps))?;
+            self.append(&mut journal, &Record::Complete(stamps.clone()))?;
             self.tree.rename(&self.names.finished)?;
-        }
+            stamps
+        };
         sync_top(&**disk)?;
         let tree =
             Tree::new(Arc::clone(disk), Arc::clone(&self.torrent), self.names.finished.clone(), Access::Read);
-        Ok(Complete::new(tree, self.tree.stamps()?))
+        Ok(Complete::new(tree, stamps))
     }
 
     /// What no chunk brings to the files chosen: empty ones, and who may execute what.
