@@ -1,6 +1,5 @@
 //! From flags, words and links to a part in the DHT: taken only when one of them names a way in or asks for it.
 
-use std::env;
 use std::path::PathBuf;
 
 use peer::{DhtConfig, Peer};
@@ -9,6 +8,7 @@ use protocol::{Host, HostPort};
 use crate::args::{Global, Network};
 use crate::event::Event;
 use crate::output::Output;
+use crate::places;
 
 /// How this process takes part, if it does: a flag says so, `wanted` (the word `dht_enabled`), or a link's ways in.
 pub(crate) fn dht_config(
@@ -31,14 +31,9 @@ pub(crate) fn dht_config(
     })
 }
 
-/// Where programs keep what is worth keeping and no loss (XDG Base Directory Specification). One file for the worldwide
-/// network and one for others: a private network must not be led out by a file.
+/// One file for the worldwide network and one for others: a private network must not be led out by a file.
 fn usual_place(public: bool) -> Option<PathBuf> {
-    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    let named = env::var_os("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
-    let usual = || Some(absolute(PathBuf::from(env::var_os("HOME")?))?.join(".local/state"));
-    let file = if public { "dht-nodes-public" } else { "dht-nodes" };
-    named.or_else(usual).map(|folder| folder.join("http-torrent").join(file))
+    places::state(if public { "dht-nodes-public" } else { "dht-nodes" })
 }
 
 /// Where others reach this process's node.

@@ -5,9 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use protocol::torrent::ChunkSize;
-use protocol::{BaseUrl, HashAlgorithm, Torrent};
-use store::{Source, TorrentifyOptions};
+use protocol::Torrent;
+use store::{Memory, Source, TorrentifyOptions};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -37,13 +36,12 @@ pub(crate) fn with_progress<T>(
     })
 }
 
-/// Describes a file or folder; the second part remembers what its files were when they were read.
+/// Describes a file or folder; the second part remembers what its files were when they were read. What `memory` has of it is not read.
 pub(crate) fn torrentify(
     output: &Output,
     path: &Path,
-    algorithm: HashAlgorithm,
-    chunk_size: Option<ChunkSize>,
-    tracker: BaseUrl,
+    options: TorrentifyOptions,
+    memory: Option<&Memory>,
 ) -> Result<(Torrent, Source), Failure> {
     let found = path.metadata().map_err(|error| {
         Failure::disk(
@@ -52,6 +50,19 @@ pub(crate) fn torrentify(
         )
     })?;
     let total = found.is_file().then_some(found.len());
-    let options = TorrentifyOptions { algorithm, chunk_size, tracker: Some(tracker) };
-    Ok(with_progress(output, "hashing", total, |progress| store::torrentify_source(path, options, progress))?)
+    let read = AtomicU64::new(0);
+    let described = with_progress(output, "hashing", total, |progress| {
+        let progress = |more| {
+            read.fetch_add(more, Ordering::Relaxed);
+            progress(more);
+        };
+        match memory {
+            Some(memory) => store::torrentify_with_memory(path, options, memory, &progress),
+            None => store::torrentify_source(path, options, &progress),
+        }
+    })?;
+    if read.into_inner() == 0 && described.0.size() > 0 {
+        output.remark("nothing changed since it was hashed: it is not read again (--rehash reads it)");
+    }
+    Ok(described)
 }

@@ -17,6 +17,7 @@ mod hope;
 mod logging;
 mod open_files;
 mod output;
+mod places;
 mod progress_line;
 mod report_file;
 mod shell_quote;

@@ -8,7 +8,8 @@ use ::tracker::{PublishRefusal, Tracker, TrackerConfig};
 use clap::Args;
 use peer::{Completed, Content, Job, MetricsTo, Order, Peer};
 use protocol::torrent::Shape;
-use protocol::{BaseUrl, HashAlgorithm, Link, Torrent};
+use protocol::{BaseUrl, Link, Torrent};
+use store::{Memory, TorrentifyOptions};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,7 @@ use crate::output::Output;
 use crate::shell_quote::shell_quoted;
 use crate::signals::{or_interrupted, stop_on_signals};
 use crate::swarm_member::{self, each_once};
-use crate::{addresses, following, hashing};
+use crate::{addresses, following, hashing, places};
 
 /// The tracker's port unless another is given: the described programs' default.
 const DEFAULT_PORT: u16 = 5000;
@@ -47,6 +48,9 @@ pub(crate) struct Share {
     /// The page's address; on another than this machine's own everybody who reaches it can look and report
     #[arg(long, value_name = "ADDR", default_value_t = metric_server::LOOPBACK)]
     page_bind: IpAddr,
+    /// Read and hash everything, also what was hashed before and did not change since
+    #[arg(long)]
+    rehash: bool,
     #[command(flatten)]
     network: Network,
 }
@@ -123,9 +127,12 @@ impl Share {
         tracker: BaseUrl,
     ) -> Result<(Arc<Torrent>, store::Complete), Failure> {
         let (output, path) = (output.clone(), self.path.clone());
+        let folder = places::cache("shares").filter(|_| !self.rehash);
         let reading = tokio::task::spawn_blocking(move || {
-            let (torrent, source) =
-                hashing::torrentify(&output, &path, HashAlgorithm::Blake3, None, tracker)?;
+            // Without the folder everything is read, as at the first time.
+            let memory = folder.and_then(|folder| Memory::open(&folder).ok());
+            let options = TorrentifyOptions { tracker: Some(tracker), ..TorrentifyOptions::default() };
+            let (torrent, source) = hashing::torrentify(&output, &path, options, memory.as_ref())?;
             let torrent = Arc::new(torrent);
             Ok((Arc::clone(&torrent), store::Complete::of_torrentified(torrent, source)))
         });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use protocol::torrent::ChunkSize;
 use protocol::{BaseUrl, HashAlgorithm, Link};
+use store::TorrentifyOptions;
 
 use crate::event::Event;
 use crate::exit_code::ExitCode;
@@ -43,8 +44,12 @@ impl Torrentify {
         refuse_to_write_into_the_content(&self.path, &self.output)?;
         // Before hours of hashing, and again when it is written.
         torrent_file::check_place(&self.output)?;
-        let (torrent, _) =
-            hashing::torrentify(output, &self.path, self.hash, self.chunk_size, self.tracker.clone())?;
+        let options = TorrentifyOptions {
+            algorithm: self.hash,
+            chunk_size: self.chunk_size,
+            tracker: Some(self.tracker.clone()),
+        };
+        let (torrent, _) = hashing::torrentify(output, &self.path, options, None)?;
         torrent_file::write(&self.output, &torrent)?;
         let link = Link::new(self.tracker, torrent.id()).to_string();
         let chunk = human_bytes(torrent.layout().chunk_size().get().into());

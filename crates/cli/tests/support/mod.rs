@@ -48,6 +48,8 @@ pub fn program<S: AsRef<OsStr>>(dir: &Path, args: impl IntoIterator<Item = S>) -
     for name in inherited.filter(|name| name.to_string_lossy().starts_with("HTTP_TORRENT_")) {
         command.env_remove(name);
     }
+    // Nothing of a test's is left in the cache of whoever runs it.
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.current_dir(dir).args(args);
     command
 }

@@ -70,6 +70,11 @@ impl ChunkHashes {
         Hash::from_bytes(self.raw(chunk)).unwrap_or_else(|_| unreachable!("a table of whole hashes"))
     }
 
+    /// The bytes of all of them, one behind the other.
+    pub fn as_raw(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The bytes of one of them.
     pub(super) fn raw(&self, chunk: ChunkIndex) -> &[u8] {
         let length = self.algorithm.length();

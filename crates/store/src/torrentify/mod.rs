@@ -1,13 +1,12 @@
 //! torrentify: a file or folder, streamed on all cores, becomes its description; the same content always the same.
 
+mod memory;
 mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::torrent::{
-    ChunkHashes, ChunkSize, Layout, LayoutError, MAX_TORRENT_JSON, NewFile, Shape, TorrentError,
-};
+use protocol::torrent::{ChunkHashes, ChunkSize, Layout, LayoutError, MAX_TORRENT_JSON, Shape, TorrentError};
 use protocol::{BaseUrl, ChunkIndex, FilePath, Hash, HashAlgorithm, NameError, Torrent};
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
@@ -15,6 +14,8 @@ use crate::error::{Shown, StoreError};
 use crate::hashing::{Progress, all_chunks, hash_chunks};
 use crate::open_files::OpenFiles;
 use crate::place::Place;
+
+pub use memory::Memory;
 
 /// Bytes that the whole-file hash reads at a time.
 const SEQUENTIAL_READ: usize = 1 << 20;
@@ -105,6 +106,25 @@ pub fn torrentify_source(
     options: TorrentifyOptions,
     progress: Progress<'_>,
 ) -> Result<(Torrent, Source), TorrentifyError> {
+    describe(path, options, None, progress)
+}
+
+/// As [`torrentify_source`]; of what `memory` has, and did not change since, not a byte is read.
+pub fn torrentify_with_memory(
+    path: &Path,
+    options: TorrentifyOptions,
+    memory: &Memory,
+    progress: Progress<'_>,
+) -> Result<(Torrent, Source), TorrentifyError> {
+    describe(path, options, Some(memory), progress)
+}
+
+fn describe(
+    path: &Path,
+    options: TorrentifyOptions,
+    memory: Option<&Memory>,
+    progress: Progress<'_>,
+) -> Result<(Torrent, Source), TorrentifyError> {
     let name = name_of(path)?;
     let (disk, base) = locate(path)?;
     let found = walk::walk(&disk, &base, &name)?;
@@ -113,17 +133,22 @@ pub fn torrentify_source(
         HashAlgorithm::Sha1 => ChunkSize::described_for(size),
         HashAlgorithm::Blake3 | HashAlgorithm::Sha256 => ChunkSize::default_for(size),
     });
-    let layout = match (found.shape, found.files) {
-        (Shape::File, mut files) => {
-            let NewFile { path, size, executable } = files.remove(0);
-            Layout::file(path, size, executable, chunk_size)?
-        }
-        (Shape::Folder, files) => Layout::folder(name, files, chunk_size)?,
+    let layout = match (found.shape, found.files.as_slice()) {
+        (Shape::File, [file]) => Layout::file(file.path.clone(), file.size, file.executable, chunk_size)?,
+        (_, files) => Layout::folder(name, files.to_vec(), chunk_size)?,
     };
-    let reading = Reading { disk: &disk, base: &base, layout: &layout, open: OpenFiles::new() };
-    let (hashes, whole) = reading.hashes(options.algorithm, progress)?;
-    reading.check_unchanged(&found.stamps)?;
-    let file_hash = whole.unwrap_or_else(|| hashes.combined());
+    let entry = memory.map(|memory| memory.entry(&disk.path(&base), &found, &layout, options.algorithm));
+    let recalled = entry.as_ref().and_then(|entry| entry.recall(options.algorithm, layout.chunk_count()));
+    let (hashes, file_hash) = if let Some(recalled) = recalled {
+        recalled
+    } else {
+        let reading = Reading { disk: &disk, base: &base, layout: &layout, open: OpenFiles::new() };
+        let (hashes, whole) = reading.hashes(options.algorithm, progress)?;
+        reading.check_unchanged(&found.stamps)?;
+        let file_hash = whole.unwrap_or_else(|| hashes.combined());
+        entry.inspect(|entry| entry.remember(&found, &hashes, &file_hash));
+        (hashes, file_hash)
+    };
     let torrent = Torrent::new(layout, hashes, file_hash, options.tracker)?;
     // Only long paths in great number come near it, so the text is seldom made here.
     if longest_json(torrent.layout()) > MAX_TORRENT_JSON && torrent.to_json().len() > MAX_TORRENT_JSON {
@@ -248,8 +273,9 @@ impl Reading<'_> {
 
     /// Every file is still what it was when the walk found it.
     fn check_unchanged(&self, stamps: &[Stamp]) -> Result<(), TorrentifyError> {
+        let mut looks = self.disk.looks();
         for (file, stamp) in stamps.iter().enumerate() {
-            let found = self.disk.metadata(&self.place(file));
+            let found = looks(&self.place(file));
             let found = found.map_err(|error| self.failed("look at", file, error))?;
             if found.map(|found| found.stamp()) != Some(*stamp) {
                 return Err(self.changed(file));
@@ -276,6 +302,8 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::torrent::NewFile;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,9 @@
 //! What is to be shared: the files under a path, in the torrent's order.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use protocol::FilePath;
 use protocol::torrent::layout::MAX_FILES;
@@ -32,13 +34,14 @@ pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Fou
     let mut folders = vec![(base.clone(), String::new())];
     while let Some((folder, inside)) = folders.pop() {
         let names = disk.list(&folder).map_err(|error| StoreError::of("list", disk.path(&folder), error))?;
+        let mut looks = disk.looks();
         for name in names {
             let path = disk.path(&folder).join(OsStr::from_bytes(&name));
             let Ok(name) = String::from_utf8(name) else { return Err(TorrentifyError::NotText { path }) };
             let place = folder.child(&name);
             let inside = if inside.is_empty() { name } else { format!("{inside}/{name}") };
             let checked = FilePath::new(&inside).map_err(|reason| TorrentifyError::Name { path, reason })?;
-            let found = look(disk, &place)?;
+            let found = kind_of(looks(&place), disk.path(&place))?;
             if found.kind == Kind::Folder {
                 folders.push((place, inside));
                 continue;
@@ -57,9 +60,11 @@ pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Fou
 
 /// A file or folder; anything else is refused.
 fn look(disk: &RealDisk, place: &Place) -> Result<Metadata, TorrentifyError> {
-    let path = disk.path(place);
-    let found = disk.metadata(place).map_err(|error| StoreError::of("look at", path.clone(), error))?;
-    match found {
+    kind_of(disk.metadata(place), disk.path(place))
+}
+
+fn kind_of(found: io::Result<Option<Metadata>>, path: PathBuf) -> Result<Metadata, TorrentifyError> {
+    match found.map_err(|error| StoreError::of("look at", path.clone(), error))? {
         None => Err(TorrentifyError::Changed { path }),
         Some(found) if found.kind != Kind::Other => Ok(found),
         Some(_) if path.is_symlink() => Err(TorrentifyError::Link { path }),

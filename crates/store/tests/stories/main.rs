@@ -3,6 +3,7 @@
 
 mod download;
 mod in_the_way;
+mod memory;
 mod selection;
 mod shared;
 mod support;
