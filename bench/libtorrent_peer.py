@@ -5,7 +5,11 @@ and on TCP, as all others here: uTP gives way to other traffic on purpose, and i
 
 A leecher says `is-complete` once everything is verified and written, and goes on serving. Who lies claims to have everything and
 serves whatever is in its file.
+
+Where all peers have one address (127.0.0.1) it must be told that they are not one peer: by itself it keeps one connection to an
+address.
 """
+import ipaddress
 import sys
 
 import libtorrent as lt
@@ -18,6 +22,7 @@ def main():
     session = lt.session({
         "listen_interfaces": listen, "outgoing_interfaces": listen.rpartition(":")[0],
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+        "allow_multiple_connections_per_ip": ipaddress.ip_address(listen.rpartition(":")[0]).is_loopback,
         "enable_incoming_utp": False, "enable_outgoing_utp": False,
         "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
         | lt.alert.category_t.storage_notification,

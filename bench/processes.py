@@ -28,18 +28,25 @@ class Failed(Exception):
 
 
 class Process:
-    """One process in its own group. Its stdout is read for `word`, if one is given, else it goes into the log."""
+    """One process in its own group. Its stdout is read for `word`, if one is given, else it goes into the log.
 
-    def __init__(self, name, argv, folder, word=None, stdin=None, stdout=None, begin=None, env=None):
+    Of a shell that runs one program after another (`is_script`) the memory of the programs is sampled, too. `at_once` is for
+    where milliseconds count: without a copy of this program's memory tables, but also without the kernel's promise to end it
+    with this program.
+    """
+
+    def __init__(self, name, argv, folder, word=None, stdin=None, stdout=None, begin=None, env=None, is_script=False,
+                 at_once=False):
         self.name, self.word, self.log = name, word, os.path.join(folder, name + ".log")
         self.said, self.has_said, self.code, self.usage = b"", False, None, None
-        self.mark_s, self.sampled_rss = 0.0, 0
+        self.mark_s, self.sampled_rss, self.is_script = 0.0, 0, is_script
         # The kernel counts the memory of the process that forks as the child's until the child has called exec.
         self.forked_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen([str(a) for a in argv], cwd=folder, stdin=stdin or subprocess.DEVNULL,
                                           stdout=stdout or (subprocess.PIPE if word else log), stderr=log,
-                                          start_new_session=True, preexec_fn=begin or die_with_parent, env=env)
+                                          start_new_session=True, preexec_fn=None if at_once else begin or die_with_parent,
+                                          env=env)
         STARTED.append(self)
         self.pid = self.popen.pid
         self.pidfd = os.pidfd_open(self.pid)
@@ -54,13 +61,20 @@ class Process:
 
     def mark(self):
         """From here on CPU time counts."""
-        self.mark_s = time.clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)
+        self.mark_s = self.cpu_clock()
+
+    def since_mark(self):
+        """CPU time, of a process that lives."""
+        return self.cpu_clock() - self.mark_s
+
+    def cpu_clock(self):
+        return time.clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)
 
     def sample(self):
         with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    self.sampled_rss = max(self.sampled_rss, int(line.split()[1]) << 10)
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() if self.is_script else []
+            for pid in (self.pid, *children):
+                self.sampled_rss = max(self.sampled_rss, memory_of(pid, "VmHWM"))
 
     def reap(self):
         """Wait for the end, which has come or is coming, and keep the account."""
@@ -103,6 +117,14 @@ class Process:
         with open(self.log, errors="replace") as log:
             words = (log.read() + self.said.decode(errors="replace"))[-LOG_TAIL:]
         return Failed(f"{self.name} {what}; its last words:\n{words}")
+
+
+def memory_of(pid, field):
+    """Bytes: resident now (VmRSS), or the most there ever was (VmHWM); 0 for a process that has ended and is not reaped."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) << 10
+    return 0
 
 
 def die_with_parent():

@@ -18,13 +18,20 @@ def table(results, reference):
         base = median(reference, key)
         return "–" if system == reference or not base else f"{median(system, key) / base:.2f}"
 
-    rows = [COLUMNS, ("---",) + ("---:",) * (len(COLUMNS) - 1)]
-    for system, runs in results.items():
-        walls = [r["wall_s"] for r in runs]
-        rows.append((system, f"{statistics.median(walls):.3f} [{min(walls):.3f}–{max(walls):.3f}]", ratio(system, "wall_s"),
-                     f"{median(system, 'cpu_s'):.3f}", f"{median(system, 'cpu_s_per_gib'):.2f}",
-                     ratio(system, "cpu_s_per_gib"), memory(runs, "leecher_rss"), memory(runs, "seed_rss")))
+    return markdown(COLUMNS, [
+        (system, spread([r["wall_s"] for r in runs]), ratio(system, "wall_s"), f"{median(system, 'cpu_s'):.3f}",
+         f"{median(system, 'cpu_s_per_gib'):.2f}", ratio(system, "cpu_s_per_gib"), memory(runs, "leecher_rss"),
+         memory(runs, "seed_rss")) for system, runs in results.items()])
+
+
+def markdown(columns, rows):
+    """A table; all but the first column are figures."""
+    rows = [columns, ("---",) + ("---:",) * (len(columns) - 1), *rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def spread(figures, digits=3):
+    return f"{statistics.median(figures):.{digits}f} [{min(figures):.{digits}f}–{max(figures):.{digits}f}]"
 
 
 def memory(runs, key):
@@ -33,24 +40,37 @@ def memory(runs, key):
     return f"{most:.0f}" if most >= 1 else "–"
 
 
-def noise(results):
+def noise(results, of_walls=True):
     """What else the machine did while the clocks ran, and how far each system's own runs lie apart."""
     runs = [r for of in results.values() for r in of]
     others = [r["other_share"] * 100 for r in runs]
-    spread = max((max(w) - min(w)) / statistics.median(w) * 100 for w in ([r["wall_s"] for r in of] for of in results.values()))
     stolen = sum(r["stolen_s"] for r in runs)
-    return (f"Noise: other work took {statistics.median(others):.0f} % of the machine's CPU while the clocks ran (median; at "
-            f"most {max(others):.0f} %), the hypervisor withheld {stolen:.2f} s in all; the slowest and the fastest run of a "
-            f"system differ by up to {spread:.0f} % of its median.")
+    text = (f"Noise: other work took {statistics.median(others):.0f} % of the machine's CPU while the clocks ran (median; at "
+            f"most {max(others):.0f} %), the hypervisor withheld {stolen:.2f} s in all")
+    if of_walls:
+        apart = max((max(w) - min(w)) / statistics.median(w) * 100 for w in ([r["wall_s"] for r in of] for of in results.values()))
+        text += f"; the slowest and the fastest run of a system differ by up to {apart:.0f} % of its median"
+    return text + "."
 
 
-def section(title, results, reference, command, versions, work):
-    """All that is said of one case."""
+def section(title, results, reference, command, versions, work, note=""):
+    """All that is said of one case of deliveries."""
+    return whole(title, table(results, reference),
+                 f"{medians_of(results)}; memory is the most of all runs; ratios against {reference}.\n{noise(results)}",
+                 note, made_by(command, versions, work))
+
+
+def whole(title, *paragraphs):
+    return "\n\n".join([f"### {title}", *(p for p in paragraphs if p)])
+
+
+def medians_of(results):
     runs = len(next(iter(results.values())))
-    return (f"### {title}\n\n{table(results, reference)}\n\n"
-            f"Medians of {runs} interleaved {'run' if runs == 1 else 'runs'} [least–most]; memory is the most of all runs; "
-            f"ratios against {reference}.\n{noise(results)}\n\n"
-            f"`{command}`, {time.strftime('%Y-%m-%d')}, {machine(work)}; {'; '.join(versions)}.")
+    return f"Medians of {runs} interleaved {'run' if runs == 1 else 'runs'} [least–most]"
+
+
+def made_by(command, versions, work):
+    return f"`{command}`, {time.strftime('%Y-%m-%d')}, {machine(work)}; {'; '.join(dict.fromkeys(versions))}."
 
 
 def machine(work):

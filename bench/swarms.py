@@ -6,15 +6,14 @@ the leecher is complete. Everybody is told its own address, and nobody is told a
 import json
 import subprocess
 import time
-from pathlib import Path
 
+import bittorrent
 import systems
+from bittorrent import libtorrent_argv
 from content import sha256_of
-from processes import Failed, until, wait_for
+from processes import until, wait_for
 from systems import READY_S, first_line, program
 
-HERE = Path(__file__).resolve().parent
-PYTHON = HERE.parent / "target/libtorrent/bin/python"      # where scripts/setup-bench puts the library
 TRACKER_PORT, PEER_PORT = 5000, 8000
 
 
@@ -97,28 +96,12 @@ class BitTorrent:
         return [place.start("liar", libtorrent_argv("lie", self.torrent, place.folder, place.address, PEER_PORT))]
 
 
-class Aria2(BitTorrent, systems.Aria2):
+class Aria2(BitTorrent, bittorrent.Aria2):
     name = "aria2"
 
 
-class Libtorrent(BitTorrent, systems.Torrent):
-    """The library with its own settings, in the smallest program that can be had."""
+class Libtorrent(BitTorrent, bittorrent.Libtorrent):
     name = "libtorrent"
-
-    def version(self):
-        return f"libtorrent {first_line(PYTHON, '-c', 'import libtorrent; print(libtorrent.__version__)')}"
-
-    def seeding(self, *where):
-        return libtorrent_argv("seed", self.torrent, *where)
-
-    def leeching(self, *where):
-        return libtorrent_argv("leech", self.torrent, *where)
-
-
-def libtorrent_argv(what, torrent, folder, address, port):
-    if not PYTHON.exists():
-        raise Failed("libtorrent is not installed: run scripts/setup-bench")
-    return [PYTHON, HERE / "libtorrent_peer.py", what, torrent, folder, f"{address}:{port}"]
 
 
 PEERS = {peer.name: peer for peer in (NginxCurl, Aria2, Libtorrent)}

@@ -3,27 +3,27 @@
 A system has `seed`, which returns once a leecher can be served, and `leech`, which returns the processes of one leecher:
 they count as done when each of them has said its word or has ended, as the case wants it.
 """
-import hashlib
 import json
 import os
 import shutil
 import socket
 import subprocess
 import time
-import urllib.parse
 import urllib.request
+from pathlib import Path
 
 from content import sha256_of
 from processes import Failed, Process, until, wait_for
 
 HERE = "127.0.0.1"
+TOP = Path(__file__).resolve().parent.parent
 READY_S = 60        # to hash 1 GiB and to announce it, on a slow machine
 SEED_ON = "1h"      # longer than any run may take; it is ended when the run is
 
 
 def program(name):
-    # Debian keeps servers where a plain user's PATH does not look.
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    # Debian keeps servers where a plain user's PATH does not look, and scripts/setup-bench its own where nobody's does.
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:{TOP / 'target/b3sum/bin'}")
     if not path:
         raise Failed(f"{name} is not installed: run scripts/setup-bench")
     return path
@@ -41,9 +41,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-def answers(url):
+def answers(url, body=None):
+    """What comes back: of a GET, or with a body of a POST; None where nobody answers, or with an error."""
     try:
-        return urllib.request.urlopen(url, timeout=2).read()
+        return urllib.request.urlopen(url, body, timeout=2).read()
     except OSError:
         return None
 
@@ -51,6 +52,7 @@ def answers(url):
 class HttpTorrent:
     """This project: `share` and `get`, as people type them."""
     name = "http-torrent"
+    ready_s = READY_S
 
     def __init__(self, binary):
         self.binary = os.path.abspath(binary)
@@ -66,18 +68,45 @@ class HttpTorrent:
         cls(binary)
         return shutil.copy2(binary, work / "http-torrent")
 
-    def seed(self, folder, content):
-        seed = Process("seed", [self.binary, "share", content.give(folder), "--bind", HERE, "--port", 0, "--peer-port", 0,
-                                "--page-port", 0, "--metrics", "", "--json"], folder, word=b'"link"')
-        wait_for([seed], [], time.monotonic() + READY_S)
-        events = (json.loads(line) for line in seed.said.splitlines() if b'"link"' in line)
-        self.link = next(events)["link"]
+    def seed(self, folder, content, *words):
+        seed = Process("seed", [self.binary, "share", content.give(folder), "--bind", HERE, "--port", 0, "--page-port", 0,
+                                "--metrics", "", "--json", *(words or ("--peer-port", 0))], folder, word=b'"link"')
+        wait_for([seed], [], time.monotonic() + self.ready_s)
+        self.link = said(seed, "link")["link"]
         return [seed]
 
-    def leech(self, folder, number, seeds_on):
-        argv = [self.binary, "get", self.link, "-o", folder, "--bind", HERE, "--json"]
-        argv += ["--seed-time", SEED_ON] if seeds_on else ["--no-seed"]
-        return [Process("leecher", argv, folder, word=b'"complete"' if seeds_on else None)]
+    def leech(self, folder, number, seeds_on, *words):
+        return [Process("leecher", self.getting(folder, seeds_on, *words), folder, word=b'"complete"' if seeds_on else None)]
+
+    def getting(self, folder, seeds_on, *words):
+        return [self.binary, "get", self.link, "-o", folder, "--bind", HERE, "--json", *words,
+                *(("--seed-time", SEED_ON) if seeds_on else ("--no-seed",))]
+
+
+class HttpTorrentSha256(HttpTorrent):
+    """The same with the hash that other programs know: a description made beforehand, its tracker, and a client as the seed."""
+    name = "http-torrent --hash sha256"
+
+    def seed(self, folder, content):
+        file, self.link = content.give(folder), folder / "torrent.json"
+        tracker = Process("tracker", [self.binary, "tracker", 0, "--bind", HERE, "--json"], folder, word=b'"listening"')
+        wait_for([tracker], [], time.monotonic() + READY_S)
+        url = said(tracker, "listening")["url"]
+        subprocess.run([self.binary, "torrentify", file, url.removeprefix("http://"), "-o", self.link, "--hash", "sha256"],
+                       check=True, capture_output=True, timeout=READY_S)
+        seed = Process("seed", [self.binary, "client", "has_file", "--torrent", self.link, "--dir", folder, "--bind", HERE,
+                                "--metrics", "", "--json"], folder, word=b'"complete"')
+        wait_for([seed], [tracker], time.monotonic() + READY_S)
+        first = json.loads(self.link.read_text())["chunks"][0]["hash"]
+        until(lambda: json.loads(answers(f"{url}/chunk", json.dumps([first]).encode()) or b"null"), seed, READY_S,
+              "known to the tracker")
+        return [seed, tracker]
+
+
+def said(process, event):
+    """The first event of that name that the process has told of."""
+    events = (json.loads(line) for line in process.said.splitlines() if f'"{event}"'.encode() in line)
+    return next(e for e in events if e["event"] == event)
 
 
 class NginxCurl:
@@ -119,6 +148,17 @@ class NginxCurl:
         return [Process("leecher", [program("curl"), "-sSf", "-o", folder / self.file, f"{self.base}/{self.file}"], folder)]
 
 
+class NginxCurlSync(NginxCurl):
+    """As it is on a disk when nothing must be lost: each curl is followed by fsync of the file and of its folder."""
+    name = "nginx + curl + sync"
+
+    def leech(self, folder, number, seeds_on):
+        file = folder / self.file
+        script = f'{program("curl")} -sSf -o "$0" "$1" && exec {program("sync")} "$0" "$2"'
+        return [Process("leecher", ["sh", "-c", script, file, f"{self.base}/{self.file}", folder], folder,
+                        is_script=True)]
+
+
 class TarNginxCurlTar(NginxCurl):
     """For folders: nginx serves a tar, which was made before the clock was started; each leecher is `curl | tar -x`."""
     name = "nginx + curl + tar"
@@ -133,82 +173,3 @@ class TarNginxCurlTar(NginxCurl):
         curl.popen.stdout.close()
         curl.popen.stdout = None
         return [curl, tar]
-
-
-class Torrent:
-    """What BitTorrent programs share out, and Debian's opentracker, which tells them of each other."""
-    pieces = None       # its hashes, made once: a system lives as long as its case's content
-
-    def publish(self, file, content, tracker):
-        """Writes the torrent beside `file`; the tracker (host:port) will know it by what is returned."""
-        info = self.describe(file, content)
-        self.torrent = file.parent / "content.torrent"
-        self.torrent.write_bytes(bencode({"announce": f"http://{tracker}/announce", "info": info}))
-        digest = hashlib.sha1(bencode(info)).digest()
-        self.scrape = f"http://{tracker}/scrape?info_hash=" + urllib.parse.quote(digest, safe="")
-        return digest
-
-    def describe(self, file, content):
-        """A torrent of at most 1024 pieces, as usual programs make them."""
-        length = 1 << 14
-        while content.size // length > 1024:
-            length *= 2
-        if self.pieces is None:
-            with open(file, "rb") as f:
-                self.pieces = b"".join(hashlib.sha1(part).digest() for part in iter(lambda: f.read(length), b""))
-        return {"name": file.name, "piece length": length, "length": content.size, "pieces": self.pieces}
-
-    @staticmethod
-    def tracker(folder, digest, address, port, udp):
-        """Debian's opentracker serves listed torrents only. As root it goes into this folder and becomes `nobody`."""
-        (folder / "whitelist").write_text(digest.hex() + "\n")
-        return [program("opentracker"), "-i", address, "-p", port, "-P", udp, "-d", folder, "-w", "whitelist"]
-
-
-class Aria2(Torrent):
-    """BitTorrent: aria2 on both ends, opentracker between them. Pieces are verified (SHA-1)."""
-    name = "aria2 (BitTorrent)"
-
-    def version(self):
-        return " ".join(first_line(program("aria2c"), "-v").split()[::2][:2]).replace("version", "").strip()
-
-    def seed(self, folder, content):
-        file = content.give(folder)
-        port, udp = free_port(), free_port()
-        digest = self.publish(file, content, f"{HERE}:{port}")
-        tracker = Process("tracker", self.tracker(folder, digest, HERE, port, udp), folder)
-        until(lambda: answers(self.scrape) is not None, tracker, READY_S, "ready")
-        seed = Process("seed", self.seeding(folder, HERE, free_port()), folder)
-        until(lambda: b"8:completei1e" in (answers(self.scrape) or b""), seed, READY_S, "known to the tracker")
-        return [seed, tracker]
-
-    def argv(self, folder, address, port):
-        return [program("aria2c"), "--no-conf", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
-                "--disable-ipv6=true", "--interface", address, "--listen-port", port, "--dir", folder,
-                "--bt-tracker-timeout=5", "--file-allocation=none", "--console-log-level=warn", "--summary-interval=0",
-                "--show-console-readout=false", "--download-result=hide", "--seed-ratio=0", "--seed-time=600", self.torrent]
-
-    def seeding(self, folder, address, port):
-        return self.argv(folder, address, port) + ["--check-integrity=true"]
-
-    def leeching(self, folder, address, port):
-        # Timed until it says that it is complete, also where others are timed until they end: it waits seconds before it
-        # ends, which is no part of a download. The hook inherits its stdout.
-        hook = folder / "hook"
-        hook.write_text("#!/bin/sh\necho is-complete\n")
-        hook.chmod(0o700)
-        return self.argv(folder, address, port) + ["--on-bt-download-complete", hook]
-
-    def leech(self, folder, number, seeds_on):
-        return [Process("leecher", self.leeching(folder, HERE, free_port()), folder, word=b"is-complete")]
-
-
-def bencode(x):
-    """BEP 3."""
-    if isinstance(x, int):
-        return b"i%de" % x
-    if isinstance(x, str):
-        x = x.encode()
-    if isinstance(x, bytes):
-        return b"%d:%s" % (len(x), x)
-    return b"d" + b"".join(bencode(key) + bencode(x[key]) for key in sorted(x)) + b"e"

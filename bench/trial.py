@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 
-from cases import wait_for_quiet
+from clock import wait_for_quiet
 from content import Content, warm_memory
 from links import Gate, Network
 from processes import Failed, kill_all, machine_s, wait_for
