@@ -36,7 +36,7 @@ lint: setup-lint ## formatting, clippy without warnings, licences and sources of
 fmt: ## format
 	$(CARGO) fmt --all
 
-bench: ## measure beside nginx + curl and aria2, and renew docs/benchmarks.md (bench/README.md)
+bench: ## measure beside nginx + curl, aria2, libtorrent and b3sum, and renew docs/benchmarks.md (bench/README.md)
 	./scripts/setup-bench
 	python3 bench/test_bench.py --quiet
 	$(CARGO) build --release
