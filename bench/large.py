@@ -59,8 +59,8 @@ class Large:
         title = f"1 → 1, a file of {size_text(size)}, {size_text(RANDOM * STEP)} of it random and the rest holes"
         text = whole(title, table(runs[0]),
                      f"{smaller}One run. The original is in memory, the copy on {file_system(setting.disk)}; the seed had hashed "
-                     "the file, which is in its CPU and memory but not in the wall time. Chunks of zeros are all the same, so "
-                     f"that one comes over the wire and the others are copied.\n{noise({self.name: runs}, of_walls=False)}",
+                     "the file before the clock, which is in its memory only. Chunks of zeros are all the same, so that one "
+                     f"comes over the wire and the others are copied.\n{noise({self.name: runs}, of_walls=False)}",
                      made_by(setting.command(self), [system.version()], setting.work))
         return Measured(text, {self.name: runs})
 
@@ -79,6 +79,7 @@ def run(system, content, folder, disk):
     try:
         [seed] = system.seed(folder / "seed", content)
         chunks = len(json.loads(answers(system.link))["chunks"])
+        seed.mark()
         clock = Clock()
         [leecher] = system.leech(copy, 0, True)
         wait_with_room(leecher, seed, clock.start + RUN_S, disk)
@@ -86,7 +87,7 @@ def run(system, content, folder, disk):
         for process in (seed, leecher):
             process.sample()
             process.kill()
-        noise = clock.noise(leecher.cpu_s)
+        noise = clock.noise(seed.cpu_s + leecher.cpu_s)
         if not content.is_at(copy / content.path.name):
             raise Failed("the leecher got something else than was shared (SHA-256 differs)")
     finally:
