@@ -1,14 +1,25 @@
 """That the measuring tool can say no, and changes nothing that it should not: `make bench` runs this first."""
+import io
 import os
+import socket
 import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
+import xml.etree.ElementTree as xml
 from pathlib import Path
 
+import cases
+import hashing
+import large
+import picture
 from content import Content, size_of
+from idle import Switches, switches_in
 from processes import Failed, Process, kill_all, wait_for
-from report import put, table
+from relay import Relay
+from report import file_system, put, table
+from setting import Setting
 from shaped_report import Measured, sections
 from shapes import CASES, HEADERS, Case, Group
 from simulated import result_of
@@ -102,6 +113,177 @@ class Tables(unittest.TestCase):
         text = table({"us": [result(w) for w in (1, 2, 9)], "peer": [result(4)]}, "peer")
         self.assertIn("| us | 2.000 [1.000–9.000] | 0.50 | 2.000 | 4.00 | 0.50 | 1 | 2 |", text)
         self.assertIn("| peer | 4.000 [4.000–4.000] | – |", text)
+
+
+class Loopback(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(kill_all)
+        self.folder = Path(folder.name)
+
+    def test_cases_have_places_in_the_document(self):
+        document = (Path(__file__).resolve().parent.parent / "docs/benchmarks.md").read_text()
+        for name in [c.name for c in cases.CASES] + ["torrentify", "idle", "start", "large"]:
+            self.assertIn("new", put(document, name, "new"))
+
+    def test_memory_is_no_disk(self):
+        for mount in ("/dev/shm", "/run"):
+            if os.path.isdir(mount) and file_system(mount) == "tmpfs":
+                setting = Setting(self.folder, mount, 1, 0, print)
+                self.assertRaisesRegex(Failed, "is memory .tmpfs. and no disk", lambda: setting.disk)
+                setting.close()
+                break
+        setting = Setting(self.folder, self.folder, 1, 0, print)
+        self.assertEqual(list(self.folder.iterdir()), [setting.work])
+        setting.close()
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_systems_take_turns_and_nothing_is_left_of_a_run_that_failed(self):
+        setting = Setting(self.folder, None, 1, 0, lambda words: None)
+        case, order = cases.CASES[0], []
+
+        class System:
+            def __init__(self, name):
+                self.name = name
+
+        def run(system, folder):
+            (folder / "left").write_text("")
+            order.append(system.name)
+            if len(order) == 5:
+                raise Failed("the fifth")
+            return {"wall_s": 1}
+        systems = [System("a"), System("b")]
+        self.assertEqual(len(setting.in_turn(case, systems, 2, run)["b"]), 2)
+        self.assertEqual(order, ["a", "b", "b", "a"])
+        self.assertRaises(Failed, setting.in_turn, case, systems, 2, run)
+        self.assertEqual(list(setting.work.iterdir()), [])
+        setting.close()
+
+    def test_a_relay_notes_the_first_request_for_a_chunk_and_changes_no_byte(self):
+        relay = Relay()
+        self.addCleanup(relay.close)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            relay.target = server.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", relay.port)) as client:
+                first = b"GET /torrent/chunk HTTP/1.1\r\n\r\nGET /ch"
+                client.sendall(first)
+                upstream, _ = server.accept()
+                with upstream:
+                    upstream.settimeout(30)
+                    self.assertEqual(self.received(upstream, len(first)), first)
+                    self.assertIsNone(relay.first)
+                    before = time.monotonic()
+                    client.sendall(b"unk/12 HTTP/1.1\r\n\r\n")
+                    self.assertTrue(relay.asked.wait(30))
+                    self.assertTrue(before <= relay.first <= time.monotonic())
+                    client.settimeout(30)
+                    upstream.sendall(b"answer")
+                    self.assertEqual(self.received(client, 6), b"answer")
+
+    @staticmethod
+    def received(source, length):
+        data = b""
+        while len(data) < length:
+            data += source.recv(length - len(data))
+        return data
+
+    def test_context_switches_of_all_threads_are_counted_also_of_one_that_came_later(self):
+        self.assertEqual(switches_in("Name:\tx\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t3\n"), 8)
+        count = Switches(os.getpid())
+        count.tasks = self.folder
+
+        def task(name, switches):
+            (self.folder / name).mkdir(exist_ok=True)
+            (self.folder / name / "status").write_text(f"voluntary_ctxt_switches:\t{switches}\n")
+        count.seen, count.sum = {"1": 100, "2": 50}, 0
+        task("1", 107)      # the second has ended, and a third one begun
+        task("3", 4)
+        count.look()
+        self.assertEqual(count.sum, 11)
+
+    def test_sizes_follow_what_is_free_and_too_little_is_refused(self):
+        gib = 1 << 30
+        self.assertEqual([hashing.size_for(free * gib) for free in (16, 12, 11)], [4 * gib, 4 * gib, 2 * gib])
+        self.assertEqual([large.size_for(free * gib) for free in (52, 30, 20)], [20 * gib, 20 * gib, 10 * gib])
+        self.assertRaises(Failed, large.size_for, 10 * gib)
+        self.assertEqual(large.allowance(20480) / 2**20, 33.25)
+
+    def test_a_sparse_file_has_its_size_and_its_random_bytes_and_little_else(self):
+        with unittest.mock.patch.object(large, "RANDOM", 2):
+            content = large.Sparse(self.folder / "sparse", 64 << 20)
+        self.assertEqual(content.path.stat().st_size, 64 << 20)
+        self.assertLess(content.path.stat().st_blocks * 512, 8 << 20)
+        self.assertTrue(content.is_at(content.path))
+        with open(content.path, "r+b") as file:
+            file.seek(48 << 20)
+            file.write(b"x")
+        self.assertFalse(content.is_at(content.path))
+
+    def test_a_description_with_another_hash_is_seen(self):
+        (self.folder / "data").write_bytes(b"x" * 20)
+        (self.folder / "torrent.json").write_text(
+            '{"fileSize": 20, "chunkSize": 16, "chunks": [{"hash": "00"}, {"hash": "00"}]}')
+        b3sum = self.folder / "b3sum"
+        b3sum.write_text("#!/bin/sh\ncat >/dev/null; echo 00\n")
+        b3sum.chmod(0o700)
+        with unittest.mock.patch.object(hashing, "program", lambda name: b3sum):
+            check = hashing.Torrentify("unused").check
+            check(self.folder / "data", self.folder)
+            b3sum.write_text("#!/bin/sh\ncat >/dev/null; echo 01\n")
+            self.assertRaisesRegex(Failed, "another hash", check, self.folder / "data", self.folder)
+            (self.folder / "data").write_bytes(b"x" * 33)
+            self.assertRaisesRegex(Failed, "not one of 33 bytes", check, self.folder / "data", self.folder)
+
+    def test_a_script_has_the_memory_of_the_program_that_it_runs(self):
+        program = f"{sys.executable} -c 'x = bytes(range(256)) * 160000; print(1, flush=True); input()'"
+        process = Process("process", ["sh", "-c", f"{program}; true"], self.folder, word=b"1", stdin=self.silence(), is_script=True)
+        wait_for([process], [], time.monotonic() + 30)
+        process.sample()
+        self.assertGreater(process.sampled_rss, 40_000_000)
+
+    def silence(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, write)
+        self.addCleanup(os.close, read)
+        return read
+
+
+class Picture(unittest.TestCase):
+    TABLE = """<!-- bench:{name} begin -->
+### 1 → 1, <1 GiB>
+
+| system | wall s | ratio | CPU s | CPU s/GiB | ratio |
+| --- | ---: | ---: | ---: | ---: | ---: |
+| http-torrent | 1.500 [1.100–1.600] | 1.30 | 2.080 | 2.00 | 2.13 |
+| a & b | 3.000 [2.800–3.100] | – | 0.977 | 1.00 | – |
+
+Medians of 3 interleaved runs.
+
+`bench/run --cases one --repeats 3`, 2026-11-26, 2 × CPU, files on tmpfs; nginx 1.
+<!-- bench:{name} end -->
+"""
+
+    def drawn(self, *names):
+        svg = picture.drawn("".join(self.TABLE.format(name=name) for name in names))
+        xml.parse(io.StringIO(svg))     # it is well-formed
+        return svg
+
+    def test_bars_are_as_long_as_the_figures_of_the_table(self):
+        svg = self.drawn("one")
+        bars = [(r.get("class"), float(r.get("width"))) for r in xml.fromstring(svg).iter("{http://www.w3.org/2000/svg}rect")][1:]
+        self.assertEqual([kind for kind, _ in bars], ["ours", "other"] * 2)
+        widths = [width for _, width in bars]
+        self.assertAlmostEqual(widths[0], 2 * widths[1], delta=0.1)     # CPU s/GiB
+        self.assertAlmostEqual(widths[3], 2 * widths[2], delta=0.1)     # wall
+        self.assertEqual(widths[0], widths[3])
+        for words in (">2.00<", ">3.00<", "a &amp; b", "&lt;1 GiB&gt;", "bench/run --cases one --repeats 3, 2026-11-26, 2 × CPU"):
+            self.assertIn(words, svg)
+
+    def test_there_is_a_panel_for_each_table_and_none_for_nothing(self):
+        self.assertEqual(self.drawn("one", "eight").count('class="panel"'), 2)
+        self.assertEqual(self.drawn("eight").count('class="panel"'), 1)
+        self.assertRaises(ValueError, picture.drawn, "<!-- bench:one begin -->\n<!-- bench:one end -->")
 
 
 class Shapes(unittest.TestCase):
