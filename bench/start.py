@@ -2,10 +2,11 @@
 import time
 from statistics import median
 
+from clock import Clock
 from content import Content, size_text
 from processes import Failed, Process, wait_for
 from relay import Relay
-from report import made_by, markdown, whole
+from report import made_by, markdown, noise, whole
 from setting import Measured
 from systems import HERE, HttpTorrent, free_port
 
@@ -27,7 +28,8 @@ class Start:
         content.path.unlink()
         text = whole(f"to the first request for a chunk, {size_text(SIZE)} shared", table(results),
                      f"{RUNS} interleaved runs. A relay before the seed's port notes the time. The second row is what starting a "
-                     "process, and noticing it, takes alone; it is in the first as well.",
+                     "process, and noticing it, takes alone; it is in the first as well.\n"
+                     f"{noise({FIRST: results[FIRST]}, of_walls=False)}",
                      made_by(setting.command(self), [HttpTorrent(setting.binary).version()], setting.work))
         return Measured(text, results)
 
@@ -50,18 +52,21 @@ class FirstChunk:
         relay.target = port
         try:
             [seed] = self.system.seed(folder / "seed", content, "--peer-port", port, "--advertise", f"http://{HERE}:{relay.port}")
-            start = time.monotonic()
+            seed.mark()
+            clock = Clock()
             leecher = Process("leecher", self.system.getting(folder / "leecher", False), folder, at_once=True)
             was_asked = relay.asked.wait(RUN_S)
             if not was_asked:
                 raise leecher.complain(f"asked for no chunk in {RUN_S} s")
             # That the download ends well says that the relay hid nothing.
             wait_for([leecher], [seed], time.monotonic() + RUN_S)
+            clock.stop()
+            seed.kill()
             if not content.is_at(folder / "leecher" / content.path.name):
                 raise Failed("the leecher got something else than was shared (SHA-256 differs)")
         finally:
             relay.close()
-        return {"wall_s": relay.first - start}
+        return {"wall_s": relay.first - clock.start, **clock.noise(seed.cpu_s + leecher.cpu_s)}
 
 
 class Version:
