@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use peer::{Completed, DownloadError, Sharing};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -76,15 +79,17 @@ pub(crate) async fn until_complete(
     }
 }
 
-/// Shows the uploads until `done` says so; looked at twice a second, and an event only where something moved.
+/// Shows the uploads until `done` says so or the time has come; twice a second while something moves, and an event only then.
 pub(crate) async fn while_seeding(
     output: &Output,
     sharings: &[Sharing],
+    until: Option<Instant>,
     mut done: impl FnMut(&Totals) -> bool,
 ) {
     let line = ProgressLine::new(output);
     let mut ticks = ticks();
     let mut told = None;
+    let mut news: Vec<_> = sharings.iter().map(Sharing::progress).collect();
     loop {
         let totals = totals(sharings);
         if done(&totals) {
@@ -95,7 +100,23 @@ pub(crate) async fn while_seeding(
             output.event(&totals.event());
         }
         told = Some(totals);
-        ticks.tick().await;
+        let moved = async {
+            ticks.tick().await;
+            let mut any: FuturesUnordered<_> = news.iter_mut().map(watch::Receiver::changed).collect();
+            // Of one whose torrent has ended there are no more.
+            while let Some(Err(_)) = any.next().await {}
+        };
+        let ended = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = ended => return,
+            () = moved => {}
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Holding {
     firsts: Mutex<FirstCopies>,
     /// Payload bytes sent of this torrent.
     pub(crate) uploaded: AtomicU64,
+    /// Whoever shows the uploads waits on this.
+    uploading: Notify,
     /// Payload bytes received of this torrent.
     pub(crate) downloaded: AtomicU64,
     /// What the disk says next instead of the truth.
@@ -106,6 +108,7 @@ impl Holding {
             visitors: OnceLock::new(),
             firsts: Mutex::new(firsts),
             uploaded: AtomicU64::new(0),
+            uploading: Notify::new(),
             downloaded: AtomicU64::new(0),
             #[cfg(test)]
             mishaps: Mutex::default(),
@@ -397,6 +400,12 @@ impl Holding {
 
     pub(crate) fn count_upload(&self, bytes: u64) {
         self.uploaded.fetch_add(bytes, Ordering::Relaxed);
+        self.uploading.notify_one();
+    }
+
+    /// Returns when something was sent since the last time. For one who waits.
+    pub(crate) async fn uploads(&self) {
+        self.uploading.notified().await;
     }
 }
 

@@ -155,19 +155,36 @@ struct Seeding {
     stop: CancellationToken,
 }
 
-/// How often the uploads of a complete torrent are looked at.
+/// How often the uploads of a complete torrent are looked at while there are some. A peer that nobody asks sleeps.
 const SEEDING_TICK: Duration = Duration::from_millis(500);
+/// After so many of them without a byte nothing is sent a second, whatever the smoothed rate says.
+const QUIET_TICKS: u32 = 6;
 
 impl Seeding {
     async fn run(self) {
         let mut up = Meter::default();
-        while self.stop.run_until_cancelled(tokio::time::sleep(SEEDING_TICK)).await.is_some() {
+        let (mut before, mut quiet) = (0, 0);
+        loop {
             let uploaded = self.holding.uploaded.load(Ordering::Relaxed);
-            let up_bytes_per_s = up.look(self.context.clock.now(), uploaded);
-            self.progress.send_modify(|progress| {
+            quiet = if uploaded == before { quiet + 1 } else { 0 };
+            before = uploaded;
+            let rate = up.look(self.context.clock.now(), uploaded);
+            let up_bytes_per_s = if quiet < QUIET_TICKS { rate } else { 0 };
+            self.progress.send_if_modified(|progress| {
+                let before = progress.clone();
                 (progress.uploaded, progress.up_bytes_per_s) = (uploaded, up_bytes_per_s);
                 (progress.peers, progress.down_bytes_per_s, progress.waiting) = (0, 0, None);
+                *progress != before
             });
+            let next = async {
+                if up_bytes_per_s == 0 && quiet > 0 {
+                    self.holding.uploads().await;
+                }
+                tokio::time::sleep(SEEDING_TICK).await;
+            };
+            if self.stop.run_until_cancelled(next).await.is_none() {
+                return;
+            }
         }
     }
 }

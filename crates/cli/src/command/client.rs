@@ -79,7 +79,7 @@ impl Client {
         let outcome =
             or_interrupted(stop, following::until_complete(output, &sharings, following::downloaded)).await?;
         if outcome.complete > 0 && !self.exit_when_complete {
-            let seeding = following::while_seeding(output, &sharings, |_| false);
+            let seeding = following::while_seeding(output, &sharings, None, |_| false);
             let _ = or_interrupted(stop, seeding).await;
         }
         Ok(outcome.exit)

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use peer::{Content, FindError, Job, Order, Peer};
 use protocol::torrent::Shape;
 use protocol::{BaseUrl, Link, Torrent};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Global, Network};
@@ -107,11 +107,11 @@ impl Get {
             failure = hope::lost(peer, &sharings[0], &trackers) => return Err(failure),
         };
         if outcome.complete > 0 && self.wants_to_seed() {
-            let started = Instant::now();
+            let until = self.seed_time.and_then(|Span(time)| Instant::now().checked_add(time));
             // Of what was wanted: with --files that is not the whole folder.
-            let done = |totals: &Totals| self.has_seeded(started.elapsed(), totals.uploaded, totals.total);
+            let done = |totals: &Totals| self.has_seeded(totals.uploaded, totals.total);
             // The download is done: a signal only ends the sharing.
-            let _ = or_interrupted(stop, following::while_seeding(output, &sharings, done)).await;
+            let _ = or_interrupted(stop, following::while_seeding(output, &sharings, until, done)).await;
         }
         Ok(outcome.exit)
     }
@@ -134,9 +134,8 @@ impl Get {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-    fn has_seeded(&self, time: Duration, uploaded: u64, size: u64) -> bool {
-        self.seed_time.is_some_and(|Span(wanted)| time >= wanted)
-            || self.seed_ratio.is_some_and(|ratio| uploaded as f64 >= ratio * size as f64)
+    fn has_seeded(&self, uploaded: u64, size: u64) -> bool {
+        self.seed_ratio.is_some_and(|ratio| uploaded as f64 >= ratio * size as f64)
     }
 }
 

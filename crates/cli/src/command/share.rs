@@ -165,7 +165,7 @@ impl Share {
         // Nothing was downloaded: what it read, and how fast, was told while it read.
         let sharing = |_: &Completed| format!("sharing {}; Ctrl-C ends it", torrent.name());
         let outcome = or_interrupted(stop, following::until_complete(output, &sharings, sharing)).await?;
-        let seeding = following::while_seeding(output, &sharings, |_| false);
+        let seeding = following::while_seeding(output, &sharings, None, |_| false);
         let _ = or_interrupted(stop, seeding).await;
         Ok(outcome.exit)
     }
