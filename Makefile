@@ -1,6 +1,6 @@
 # What a person types and what CI calls. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-lint test simulate-long lint fmt bench bench-shaped dashboard dashboard-check
+.PHONY: help run setup setup-lint test simulate-long lint fmt bench bench-hot bench-shaped dashboard dashboard-check
 
 CARGO ?= cargo
 
@@ -41,6 +41,9 @@ bench: ## measure beside nginx + curl, aria2, libtorrent and b3sum, and renew do
 	python3 bench/test_bench.py --quiet
 	$(CARGO) build --release
 	./bench/run --docs docs/benchmarks.md
+
+bench-hot: ## criterion on the hot functions: hashes, torrent.json, an announce, the brain, chunks on the disk
+	$(CARGO) bench -p protocol -p registry -p swarm -p store --bench description --bench announcing --bench brain --bench chunks
 
 SHAPED ?=
 bench-shaped: ## as root: measure on links of a given speed, with libtorrent and the simulation; SHAPED="--cases 8" for some of it

@@ -46,7 +46,8 @@ class Process:
             self.popen = subprocess.Popen([str(a) for a in argv], cwd=folder, stdin=stdin or subprocess.DEVNULL,
                                           stdout=stdout or (subprocess.PIPE if word else log), stderr=log,
                                           start_new_session=True, preexec_fn=None if at_once else begin or die_with_parent,
-                                          env=env)
+                                          # Nothing of a measurement stays in the cache of whoever runs it.
+                                          env={**(env or os.environ), "XDG_CACHE_HOME": os.path.join(folder, ".cache")})
         STARTED.append(self)
         self.pid = self.popen.pid
         self.pidfd = os.pidfd_open(self.pid)
