@@ -17,8 +17,14 @@ use tokio::net::TcpStream;
 
 use crate::stream::Stream;
 
-/// An open file, shared.
-pub type OpenFile = Arc<dyn AsFd + Send + Sync>;
+/// An open file that parts are sent of.
+pub trait FileToSend: AsFd + Send + Sync {
+    /// Whether it may still be sent. Asked before each of the kernel's steps: false ends the connection.
+    fn is_as_it_was(&self) -> bool;
+}
+
+/// One of them, shared.
+pub type OpenFile = Arc<dyn FileToSend>;
 
 /// Most bytes that one stand-in stands for.
 pub const LONGEST_STAND_IN: usize = 256 << 10;
@@ -74,22 +80,36 @@ impl FromFiles {
         FromFiles { stream, parts }
     }
 
-    /// Sends at most `most` bytes of the part that comes next.
-    fn poll_send(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
+    /// Sends of the part that comes next, of which `length` bytes are left.
+    fn poll_send(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        // Not under the lock: handlers that make the next part must not wait for the kernel.
+        let next = self.parts.queue().pop_front();
+        let Some(mut part) = next.filter(|part| part.left == length) else {
+            return Poll::Ready(Err(out_of_step()));
+        };
+        let sent = self.poll_send_part(cx, &part);
+        if let Poll::Ready(Ok(sent)) = sent {
+            part.offset += sent as u64;
+            part.left -= sent;
+        }
+        if part.left > 0 {
+            self.parts.queue().push_front(part);
+        }
+        sent
+    }
+
+    fn poll_send_part(&mut self, cx: &mut Context<'_>, part: &Part) -> Poll<io::Result<usize>> {
         let Stream::Tcp(stream) = &mut self.stream else { return Poll::Ready(Err(out_of_step())) };
-        let mut parts = self.parts.queue();
-        let Some(part) = parts.front_mut() else { return Poll::Ready(Err(out_of_step())) };
-        let sent = ready!(poll_send_part(stream, cx, part, most))?;
-        if sent == 0 {
-            let why = "a file became shorter while it was sent";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, why)));
+        if !part.file.is_as_it_was() {
+            return Poll::Ready(Err(io::Error::other("a file was changed while it was sent")));
         }
-        part.offset += sent as u64;
-        part.left -= sent;
-        if part.left == 0 {
-            parts.pop_front();
+        match ready!(poll_send(stream, cx, part))? {
+            0 => {
+                let why = "a file became shorter while it was sent";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, why)))
+            }
+            sent => Poll::Ready(Ok(sent)),
         }
-        Poll::Ready(Ok(sent))
     }
 }
 
@@ -99,18 +119,12 @@ fn out_of_step() -> io::Error {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn poll_send_part(
-    stream: &mut TcpStream,
-    cx: &mut Context<'_>,
-    part: &Part,
-    most: usize,
-) -> Poll<io::Result<usize>> {
+fn poll_send(stream: &mut TcpStream, cx: &mut Context<'_>, part: &Part) -> Poll<io::Result<usize>> {
     use rustix::io::Errno;
-    let most = most.min(part.left);
     loop {
         ready!(stream.poll_write_ready(cx))?;
         let sent = stream.try_io(tokio::io::Interest::WRITABLE, || {
-            Ok(rustix::fs::sendfile(&*stream, &*part.file, Some(&mut part.offset.clone()), most)?)
+            Ok(rustix::fs::sendfile(&*stream, &*part.file, Some(&mut part.offset.clone()), part.left)?)
         });
         match sent {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
@@ -121,7 +135,7 @@ fn poll_send_part(
                     Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP)
                 ) =>
             {
-                return poll_copy_part(stream, cx, part, most);
+                return poll_copy(stream, cx, part);
             }
             done => return Poll::Ready(done),
         }
@@ -129,20 +143,16 @@ fn poll_send_part(
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn poll_copy_part(
-    stream: &mut TcpStream,
-    cx: &mut Context<'_>,
-    part: &Part,
-    most: usize,
-) -> Poll<io::Result<usize>> {
+fn poll_copy(stream: &mut TcpStream, cx: &mut Context<'_>, part: &Part) -> Poll<io::Result<usize>> {
     let mut bytes = [0; COPIED];
-    let read = rustix::io::pread(&*part.file, &mut bytes[..most.min(COPIED)], part.offset)?;
+    let room = &mut bytes[..part.left.min(COPIED)];
+    let read = rustix::io::retry_on_intr(|| rustix::io::pread(&*part.file, &mut *room, part.offset))?;
     Pin::new(stream).poll_write(cx, &bytes[..read])
 }
 
 /// No stand-in is ever made here.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn poll_send_part(_: &mut TcpStream, _: &mut Context<'_>, _: &Part, _: usize) -> Poll<io::Result<usize>> {
+fn poll_send(_: &mut TcpStream, _: &mut Context<'_>, _: &Part) -> Poll<io::Result<usize>> {
     Poll::Ready(Err(out_of_step()))
 }
 
@@ -194,19 +204,35 @@ impl AsyncWrite for FromFiles {
 mod tests {
     use std::fs::File;
     use std::io::Write;
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{BorrowedFd, OwnedFd};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
-    /// A file in memory that holds `content`.
-    fn file(content: &[u8]) -> OpenFile {
+    /// A file in memory, and whether somebody wrote to it since.
+    struct InMemory(File, AtomicBool);
+
+    impl AsFd for InMemory {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    impl FileToSend for InMemory {
+        fn is_as_it_was(&self) -> bool {
+            !self.1.load(Ordering::Relaxed)
+        }
+    }
+
+    /// One that holds `content`.
+    fn file(content: &[u8]) -> Arc<InMemory> {
         let file: OwnedFd = rustix::fs::memfd_create("content", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
         let file = File::from(file);
         (&file).write_all(content).unwrap();
-        Arc::new(file)
+        Arc::new(InMemory(file, AtomicBool::new(false)))
     }
 
     async fn connected() -> (FromFiles, Parts, TcpStream) {
@@ -264,6 +290,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a34_a_file_that_was_written_to_ends_the_connection() {
+        let (mut stream, parts, mut other) = connected().await;
+        let file = file(&vec![7; LONGEST_STAND_IN]);
+        let (first, second) =
+            (parts.stand_in(file.clone(), 0, 100).unwrap(), parts.stand_in(file.clone(), 100, 100).unwrap());
+        write_all(&mut stream, vec![first]).await.unwrap();
+        file.1.store(true, Ordering::Relaxed);
+        assert!(write_all(&mut stream, vec![second]).await.is_err());
+        drop(stream);
+        let mut got = Vec::new();
+        let _ = other.read_to_end(&mut got).await;
+        assert_eq!(got, [7; 100], "and nothing of it is sent");
+    }
+
+    #[tokio::test]
+    async fn a_stand_in_that_is_not_the_next_ends_the_connection() {
+        let (mut stream, parts, _other) = connected().await;
+        let (_skipped, second) =
+            (parts.stand_in(file(b"first"), 0, 5).unwrap(), parts.stand_in(file(b"second"), 0, 6).unwrap());
+        assert!(write_all(&mut stream, vec![second]).await.is_err());
+    }
+
+    #[tokio::test]
     async fn a_stand_in_for_nothing_ends_the_connection() {
         let (mut stream, parts, _other) = connected().await;
         assert!(parts.stand_in(file(b""), 0, 0).is_none());
@@ -278,7 +327,7 @@ mod tests {
         let (mut stream, _, mut other) = connected().await;
         let Stream::Tcp(tcp) = &mut stream.stream else { panic!("of the system") };
         let part = Part { file: file(&vec![7; 2 * COPIED]), offset: 5, left: 2 * COPIED };
-        let copied = std::future::poll_fn(|cx| poll_copy_part(tcp, cx, &part, part.left)).await.unwrap();
+        let copied = std::future::poll_fn(|cx| poll_copy(tcp, cx, &part)).await.unwrap();
         assert_eq!(copied, COPIED);
         let mut got = vec![0; COPIED];
         other.read_exact(&mut got).await.unwrap();

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use connector::Connector;
-pub use from_files::{FromFiles, LONGEST_STAND_IN, OpenFile};
+pub use from_files::{FileToSend, FromFiles, LONGEST_STAND_IN, OpenFile};
 pub use listener::Listener;
 pub use network::{BoxFuture, Datagrams, Incoming, Network, Pipe};
 pub use outlet::Outlet;

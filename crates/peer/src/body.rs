@@ -1,10 +1,11 @@
 //! Bodies on their way out: in slices, through the throttle, each holding its upload slot until it has left.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use net::{Departing, LONGEST_STAND_IN, Outlet};
+use net::{Departing, FileToSend, LONGEST_STAND_IN, Outlet};
 use store::InFile;
 use tokio::sync::mpsc;
 
@@ -53,7 +54,7 @@ impl Payload {
     fn len(&self) -> usize {
         match self {
             Payload::Memory(bytes) => bytes.len(),
-            Payload::File(file) => file.length as usize,
+            Payload::File(file) => file.length() as usize,
         }
     }
 
@@ -68,7 +69,7 @@ impl Payload {
                 )]
                 let length = length as u32;
                 let taken = file.part(0, length);
-                *file = file.part(length, file.length - length);
+                *file = file.part(length, file.length() - length);
                 Payload::File(taken)
             }
         }
@@ -79,12 +80,25 @@ impl Payload {
         match self {
             Payload::Memory(bytes) => Ok(bytes),
             Payload::File(file) => {
-                if !file.is_as_it_was() {
-                    return Err(Broken);
-                }
-                outlet.file(file.file(), file.offset, file.length as usize).ok_or(Broken)
+                let (offset, length) = (file.offset(), file.length() as usize);
+                outlet.file(Arc::new(ToSend(file)), offset, length).ok_or(Broken)
             }
         }
+    }
+}
+
+/// What the store knows of a part of a file, as the network wants it.
+struct ToSend(InFile);
+
+impl AsFd for ToSend {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl FileToSend for ToSend {
+    fn is_as_it_was(&self) -> bool {
+        self.0.is_as_it_was()
     }
 }
 
@@ -123,18 +137,17 @@ impl Sending {
     }
 
     /// The next `most` bytes of it; `None` when there are none left.
-    fn next(&mut self, most: usize, outlet: &Outlet) -> Option<Result<Bytes, Broken>> {
+    fn next(&mut self, most: usize) -> Option<Payload> {
         let length = self.left.len().min(most);
-        if length == 0 {
-            return None;
-        }
-        let bytes = match self.left.split_to(length).for_hyper(outlet) {
-            Ok(bytes) => bytes,
-            Err(error) => return Some(Err(error)),
-        };
+        (length > 0).then(|| self.left.split_to(length))
+    }
+
+    /// What hyper is to write for the slice that was taken last.
+    fn ready(&mut self, slice: Payload, outlet: &Outlet) -> Result<Bytes, Broken> {
+        let bytes = slice.for_hyper(outlet)?;
         let is_last = self.left.len() == 0;
         let slot = self.slot.take_if(|_| is_last);
-        Some(Ok(if slot.is_some() { Bytes::from_owner(Held { bytes, slot }) } else { bytes }))
+        Ok(if slot.is_some() { Bytes::from_owner(Held { bytes, slot }) } else { bytes })
     }
 }
 
@@ -153,14 +166,21 @@ impl Outgoing {
 
     /// Takes the next slice off, when the throttle lets it pass; `None` when there is nothing left.
     async fn next_slice(&self, sending: &mut Sending) -> Option<Result<Bytes, Broken>> {
-        let most = self.context.up.slice(SLICE);
-        let length = sending.left.len().min(most) as u64;
-        if length == 0 {
-            return None;
-        }
+        let mut slice = sending.next(self.context.up.slice(SLICE))?;
+        let length = slice.len() as u64;
         self.context.up.pass(length).await;
         self.holding.count_upload(length);
-        sending.next(most, &self.outlet)
+        // A large chunk takes minutes on a slow link: what the kernel has forgotten meanwhile is not waited for here.
+        if let Payload::File(file) = &slice
+            && !file.is_in_memory()
+        {
+            let file = file.clone();
+            match self.context.net.blocking(move || file.read()).await.flatten() {
+                Some(bytes) => slice = Payload::Memory(bytes),
+                None => return Some(Err(Broken)),
+            }
+        }
+        Some(sending.ready(slice, &self.outlet))
     }
 
     /// A body that a task writes bit by bit.
@@ -204,11 +224,6 @@ impl Pipe {
         Ok(())
     }
 
-    /// Of the connection that it goes to.
-    pub(crate) const fn outlet(&self) -> &Outlet {
-        &self.outgoing.outlet
-    }
-
     /// Returns when the other side has gone.
     pub(crate) async fn gone(&self) {
         self.sender.closed().await;
@@ -238,7 +253,7 @@ mod tests {
         let outlet = Outlet::default();
         let payload = Payload::Memory(Bytes::from_static(b"123456789"));
         let mut sending = Sending::begin(payload, slot, &outlet);
-        let mut next = || sending.next(5, &outlet).map(|slice| slice.map_err(drop).unwrap());
+        let mut next = || sending.next(5).map(|slice| sending.ready(slice, &outlet).map_err(drop).unwrap());
         let (first, last) = (next().unwrap(), next().unwrap());
         assert_eq!((&first[..], &last[..]), (&b"12345"[..], &b"6789"[..]));
         assert!(next().is_none());

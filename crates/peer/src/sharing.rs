@@ -179,6 +179,9 @@ impl Seeding {
             let next = async {
                 if up_bytes_per_s == 0 && quiet > 0 {
                     self.holding.uploads().await;
+                    // What comes now did not take as long as nothing came.
+                    up = Meter::default();
+                    up.look(self.context.clock.now(), uploaded);
                 }
                 tokio::time::sleep(SEEDING_TICK).await;
             };

@@ -1,7 +1,9 @@
 //! Where a chunk lies, for whoever can send it from there: the kernel, which has it in memory.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::disk::{DiskFile, RealFile, Stamp};
 
@@ -9,10 +11,8 @@ use crate::disk::{DiskFile, RealFile, Stamp};
 #[derive(Clone, Debug)]
 pub struct InFile {
     file: Arc<RealFile>,
-    /// Where they begin.
-    pub offset: u64,
-    /// How many they are.
-    pub length: u32,
+    offset: u64,
+    length: u32,
     /// The file as it was; `None` where this process alone writes to it.
     stamp: Option<Stamp>,
 }
@@ -27,6 +27,27 @@ impl InFile {
     ) -> Option<Self> {
         let file = F::real(handle).filter(|file| file.is_in_memory(offset, length))?;
         Some(InFile { file, offset, length, stamp })
+    }
+
+    /// Where they begin.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many they are.
+    pub const fn length(&self) -> u32 {
+        self.length
+    }
+
+    /// Whether they are in memory still.
+    pub fn is_in_memory(&self) -> bool {
+        self.file.is_in_memory(self.offset, self.length)
+    }
+
+    /// The bytes; `None` when they cannot be read, or somebody wrote to the file since. Blocks on the disk.
+    pub fn read(&self) -> Option<Bytes> {
+        let bytes = self.file.read_new(self.length as usize, self.offset).ok()?;
+        (bytes.len() == self.length as usize && self.is_as_it_was()).then(|| bytes.freeze())
     }
 
     /// Whether nobody wrote to the file since (threat A34). One `fstat`.
@@ -44,9 +65,10 @@ impl InFile {
         assert!(u64::from(skip) + u64::from(length) <= u64::from(self.length), "past the end");
         InFile { offset: self.offset + u64::from(skip), length, ..self.clone() }
     }
+}
 
-    /// The open file.
-    pub fn file(&self) -> Arc<impl AsFd + Send + Sync + use<>> {
-        self.file.clone()
+impl AsFd for InFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }

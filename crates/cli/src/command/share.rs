@@ -127,10 +127,11 @@ impl Share {
         tracker: BaseUrl,
     ) -> Result<(Arc<Torrent>, store::Complete), Failure> {
         let (output, path) = (output.clone(), self.path.clone());
-        let folder = places::cache("shares").filter(|_| !self.rehash);
+        let (folder, rehash) = (places::cache("shares"), self.rehash);
         let reading = tokio::task::spawn_blocking(move || {
             // Without the folder everything is read, as at the first time.
             let memory = folder.and_then(|folder| Memory::open(&folder).ok());
+            let memory = if rehash { memory.map(Memory::reading_again) } else { memory };
             let options = TorrentifyOptions { tracker: Some(tracker), ..TorrentifyOptions::default() };
             let (torrent, source) = hashing::torrentify(&output, &path, options, memory.as_ref())?;
             let torrent = Arc::new(torrent);

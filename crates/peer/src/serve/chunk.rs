@@ -63,7 +63,8 @@ pub(super) async fn get(
             Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
         };
         holding.sends(chunk);
-        match read(&context, &holding, chunk, &outlet).await {
+        let from_file = outlet.sends_files() && bytes >= SENT_FROM_FILE;
+        match payload(&context, &holding, chunk, from_file).await {
             Ok(payload) => {
                 #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
                 let part = payload.part(first as u32, bytes);
@@ -135,24 +136,35 @@ pub(super) fn insert_content_range(headers: &mut HeaderMap, text: &str) {
     }
 }
 
-/// Chunks from here on are sent by the kernel, from where they lie, when they are in its memory: 2 GB/s instead of 1. For less, the copy is
-/// cheaper than the two writes, and part of the head's segment.
+/// So much of a chunk, or more, is sent by the kernel from where it lies, when it is in its memory (decision 14). For less, the copy goes out with
+/// the head in one write and one segment.
+///
+/// Whoever asks for a chunk knows its hash, and finds out when somebody wrote to the file while it was sent (threat A34). Who asks for a file does
+/// not: that is read and looked at before a byte of it is sent.
 const SENT_FROM_FILE: u32 = 64 << 10;
 
-/// On a blocking thread: where the chunk lies, if the connection can send it from there, or one `pread`.
-pub(super) async fn read(
+/// On a blocking thread: where the chunk lies, if it can be sent from there, or one `pread`.
+async fn payload(
     context: &Context,
     holding: &Arc<Holding>,
     chunk: ChunkIndex,
-    outlet: &Outlet,
+    from_file: bool,
 ) -> Result<Payload, Unread> {
-    let from_file = outlet.sends_files() && holding.torrent().span(chunk).length >= SENT_FROM_FILE;
     let holding = holding.clone();
     let read = context.net.blocking(move || match from_file.then(|| holding.in_file(chunk)).flatten() {
         Some(file) => Ok(Payload::File(file)),
         None => holding.read(chunk).map(Payload::Memory),
     });
     read.await.ok_or(Unread::Stopping)?.map_err(Unread::Store)
+}
+
+/// One `pread` on a blocking thread.
+pub(super) async fn read(
+    context: &Context,
+    holding: &Arc<Holding>,
+    chunk: ChunkIndex,
+) -> Result<Payload, Unread> {
+    payload(context, holding, chunk, false).await
 }
 
 /// Why a chunk that should be here was not read. The holding has said so in the log already.

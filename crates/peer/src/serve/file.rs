@@ -167,7 +167,7 @@ impl Reader {
                 return Err(Gone);
             }
             let slot = self.slot(span.length).await;
-            let Ok(payload) = read(&self.context, &self.holding, chunk, pipe.outlet()).await else {
+            let Ok(payload) = read(&self.context, &self.holding, chunk).await else {
                 pipe.cut().await;
                 return Err(Gone);
             };

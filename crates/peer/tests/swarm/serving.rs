@@ -88,6 +88,20 @@ async fn large_chunks_come_from_their_file_as_small_ones_come_from_memory() {
 }
 
 #[tokio::test]
+async fn a_seed_that_nobody_asked_for_long_shows_what_it_sends() {
+    let content = bytes(2 * CHUNK);
+    let source = Source::file(&content);
+    let (seed, sharing) = source.seed().await;
+    let mut progress = sharing.progress();
+    for (sent, chunk) in [(1, 0), (2, 1)] {
+        let path = chunk_path(&source.torrent.chunk_hash(ChunkIndex::new(chunk)));
+        assert_eq!(get(seed.url(), &path).await.status, 200);
+        let shown = within(progress.wait_for(|progress| progress.uploaded == sent * CHUNK as u64)).await;
+        assert!(shown.is_ok(), "it is gone");
+    }
+}
+
+#[tokio::test]
 async fn a34_a_file_that_is_written_to_while_it_is_sent_ends_the_answer() {
     const LARGE: usize = 16 << 20;
     let source = Source::file_in_chunks(&bytes(LARGE), LARGE as u64);

@@ -61,6 +61,8 @@ pub struct Metadata {
     pub size: u64,
     /// When it was last written to, in nanoseconds since 1970.
     pub modified: i64,
+    /// When anything about it last changed, in nanoseconds since 1970: nobody can set that back.
+    pub changed: i64,
     /// Whether its owner may execute it.
     pub executable: bool,
     /// Whether it still has a name; an open file may have lost it.

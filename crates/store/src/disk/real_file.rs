@@ -19,7 +19,7 @@ pub struct RealFile {
     file: File,
     /// Held while it is written to: the system lets in one writer at a time, too, and those who wait there spin meanwhile.
     writing: Mutex<()>,
-    /// Known when it was asked for once.
+    /// Known once its file system would not tell what is in memory.
     has_no_disk: OnceLock<bool>,
 }
 
@@ -52,6 +52,7 @@ pub(super) fn look_at(folder: &impl AsFd, name: &str) -> io::Result<Option<Metad
         identity: Identity { inode: found.stx_ino, born: if tells_birth { born } else { 0 } },
         size: found.stx_size,
         modified: nanos(found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec.into()),
+        changed: nanos(found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec.into()),
         executable: mode & 0o100 != 0,
         linked: found.stx_nlink > 0,
     }))
@@ -77,20 +78,20 @@ impl RealFile {
         for at in looks {
             match self.reads_at_once(offset + u64::from(at)) {
                 Ok(true) => {}
-                Ok(false) => return false,
-                Err(_) => return *self.has_no_disk.get_or_init(|| self.is_of_tmpfs()),
+                Err(Errno::NOTSUP) => return *self.has_no_disk.get_or_init(|| self.is_of_tmpfs()),
+                Ok(false) | Err(_) => return false,
             }
         }
         true
     }
 
-    fn reads_at_once(&self, offset: u64) -> io::Result<bool> {
+    fn reads_at_once(&self, offset: u64) -> Result<bool, Errno> {
         let mut byte = [0];
         let mut bytes = [io::IoSliceMut::new(&mut byte)];
         match rustix::io::preadv2(&self.file, &mut bytes, offset, rustix::io::ReadWriteFlags::NOWAIT) {
             Ok(read) => Ok(read == 1),
             Err(Errno::AGAIN | Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
@@ -161,6 +162,7 @@ impl DiskFile for RealFile {
             },
             size: found.len(),
             modified: nanos(found.mtime(), found.mtime_nsec()),
+            changed: nanos(found.ctime(), found.ctime_nsec()),
             executable: found.mode() & 0o100 != 0,
             linked: found.nlink() > 0,
         })

@@ -26,20 +26,20 @@ impl<D: Disk> Partial<D> {
         }
         let disk = &self.tree.disk;
         // An earlier call may have got as far as the rename.
-        let stamps = if self.tree.base() == self.names.finished {
-            self.tree.stamps()?
-        } else {
+        if self.tree.base() != self.names.finished {
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
             self.round_off(|_| true)?;
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
             let stamps = self.tree.stamps()?;
             self.append(&mut journal, &Record::Complete(stamps.clone()))?;
             self.tree.rename(&self.names.finished)?;
-            stamps
-        };
+            let _ = self.finished.set(stamps);
+        }
         sync_top(&**disk)?;
         let tree =
             Tree::new(Arc::clone(disk), Arc::clone(&self.torrent), self.names.finished.clone(), Access::Read);
+        // Not those of now: what was written to since is not what was verified.
+        let stamps = self.finished.get().cloned().map_or_else(|| self.tree.stamps(), Ok)?;
         Ok(Complete::new(tree, stamps))
     }
 

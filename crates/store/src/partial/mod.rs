@@ -11,12 +11,12 @@ mod selection;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
 
-use crate::disk::{Access, Disk, DiskFile, RealDisk};
+use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
 use crate::error::StoreError;
 use crate::in_file::InFile;
 use crate::journal::{Journal, Record};
@@ -42,6 +42,8 @@ pub struct Partial<D: Disk = RealDisk> {
     /// Whether a selection has its final name. Held during each write, so that none is under way while it gets it:
     /// nothing unfinished appears there. Taken after `journal`, before `state`.
     left: RwLock<bool>,
+    /// What the files were when the journal was told that all is there.
+    finished: OnceLock<Vec<Stamp>>,
 }
 
 /// The two halves of a sync.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use protocol::torrent::Shape;
 use protocol::{ChunkIndex, ChunkSet, Torrent};
@@ -102,6 +102,7 @@ fn resume<D: Disk>(
         state: Mutex::new(State::new(have, noted)),
         finished_before: claims.selection.unwrap_or_default().into_keys().collect(),
         left: RwLock::new(false),
+        finished: OnceLock::new(),
     };
     for chunk in right.iter() {
         let span = partial.torrent.span(chunk);

@@ -26,19 +26,24 @@ const MAGIC: &[u8; 8] = b"HTSHARE1";
 const DIGEST: usize = blake3::OUT_LEN;
 /// Longest file: a million hashes.
 const LONGEST: u64 = MAX_CHUNKS as u64 * DIGEST as u64 + 256;
-/// Most shares remembered; the one not used for longest is forgotten first.
+/// Most shares remembered, each in 32 bytes a chunk and 32 MiB at most; the one not used for longest is forgotten first. More than anybody shares
+/// again and again.
 const MOST: usize = 64;
-/// Who writes to a file twice within one tick of its clock changes it and not its time. So what was written to a moment before it was hashed is not
-/// remembered: next time it is.
+/// Who writes to a file twice within one tick of the file system's clock (2 s on some) changes it and not its times. So what was changed a moment before
+/// it was looked at is not remembered: next time it is.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// A folder in which shares are remembered.
 #[derive(Debug)]
-pub struct Memory(RealDisk);
+pub struct Memory {
+    disk: RealDisk,
+    recalls: bool,
+}
 
 /// One share in it.
 pub(super) struct Entry<'a> {
     disk: &'a RealDisk,
+    recalls: bool,
     place: Place,
     /// Of what the files are now.
     state: blake3::Hash,
@@ -47,7 +52,13 @@ pub(super) struct Entry<'a> {
 impl Memory {
     /// The folder at `path`, made when it is not there.
     pub fn open(path: &Path) -> io::Result<Self> {
-        RealDisk::open_or_create(path).map(Memory)
+        Ok(Memory { disk: RealDisk::open_or_create(path)?, recalls: true })
+    }
+
+    /// The same, for one time: nothing is recalled, so that all is read, and remembered anew.
+    #[must_use]
+    pub fn reading_again(self) -> Self {
+        Memory { recalls: false, ..self }
     }
 
     /// What is remembered of the content at `path`, which was found to be so and is to be described so.
@@ -62,20 +73,23 @@ impl Memory {
         named.update(path.as_os_str().as_encoded_bytes());
         named.update(format!("\0{algorithm} {}", layout.chunk_size().get()).as_bytes());
         let place = Place::top().child(&named.finalize().to_hex());
-        Entry { disk: &self.0, place, state: state(found, layout, algorithm) }
+        Entry { disk: &self.disk, recalls: self.recalls, place, state: state(found, layout, algorithm) }
     }
 }
 
-/// Any change to a file or its name makes it another.
+/// Any change to a file or its name makes it another: the time of change cannot be set back.
 fn state(found: &Found, layout: &Layout, algorithm: HashAlgorithm) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{:?} {algorithm} {}\n", found.shape, layout.chunk_size().get()).as_bytes());
-    for (file, stamp) in found.files.iter().zip(&found.stamps) {
+    for ((file, stamp), times) in found.files.iter().zip(&found.stamps).zip(&found.times) {
         let path = file.path.as_str();
         for number in [path.len() as u64, file.size, file.executable.into(), stamp.inode, stamp.size] {
             hasher.update(&number.to_le_bytes());
         }
-        hasher.update(&stamp.modified.to_le_bytes()).update(path.as_bytes());
+        for time in [stamp.modified, times.born, times.changed] {
+            hasher.update(&time.to_le_bytes());
+        }
+        hasher.update(path.as_bytes());
     }
     hasher.finalize()
 }
@@ -83,22 +97,24 @@ fn state(found: &Found, layout: &Layout, algorithm: HashAlgorithm) -> blake3::Ha
 impl Entry<'_> {
     /// The hashes as they were, if nothing changed since; `fileHash` is the second.
     pub(super) fn recall(&self, algorithm: HashAlgorithm, chunks: u32) -> Option<(ChunkHashes, Hash)> {
-        let file = self.disk.open(&self.place, Access::Write).ok()?;
+        let file = self.disk.open(&self.place, Access::Read).ok().filter(|_| self.recalls)?;
         let length = file.metadata().ok()?.size;
         let bytes =
             (length <= LONGEST).then(|| file.read_new(usize::try_from(length).ok()?, 0).ok()).flatten()?;
         let recalled = read(bytes.as_slice(), &self.state, algorithm, chunks)?;
         // It was of use: it is not the next to be forgotten.
-        let _ = file.write_at(MAGIC, 0);
+        let _ = self.disk.open(&self.place, Access::Write).and_then(|file| file.write_at(MAGIC, 0));
         Some(recalled)
     }
 
-    /// Remembers the hashes. Best effort: without it the content is read again.
-    pub(super) fn remember(&self, found: &Found, hashes: &ChunkHashes, file_hash: &Hash) {
-        if !is_settled(found) {
-            return;
-        }
-        if let Err(error) = self.write(&written(&self.state, hashes, file_hash)) {
+    /// Remembers the hashes of what was found at `began`, or later. Best effort: without it the content is read again.
+    pub(super) fn remember(&self, began: SystemTime, found: &Found, hashes: &ChunkHashes, file_hash: &Hash) {
+        let remembered = if is_settled(found, began) {
+            self.write(&written(&self.state, hashes, file_hash))
+        } else {
+            self.forget()
+        };
+        if let Err(error) = remembered {
             tracing::debug!(%error, "what was hashed is not remembered");
         }
         if let Err(error) = self.forget_oldest() {
@@ -108,17 +124,25 @@ impl Entry<'_> {
 
     /// A file that is not whole has no right sum at its end: nothing is synced, and a crash costs one reading.
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        match self.disk.remove(&self.place) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        self.forget()?;
         self.disk.create(&self.place)?.write_at(bytes, 0)
+    }
+
+    fn forget(&self) -> io::Result<()> {
+        match self.disk.remove(&self.place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn forget_oldest(&self) -> io::Result<()> {
         let mut all = Vec::new();
         for name in self.disk.list(&Place::top())? {
-            let Ok(name) = String::from_utf8(name) else { continue };
+            // What has another name than these is not ours.
+            let ours = |name: &String| {
+                name.len() == 2 * DIGEST && name.bytes().all(|digit| digit.is_ascii_hexdigit())
+            };
+            let Some(name) = String::from_utf8(name).ok().filter(ours) else { continue };
             let place = Place::top().child(&name);
             if let Some(found) = self.disk.metadata(&place)?.filter(|found| found.kind == Kind::File) {
                 all.push((found.modified, place));
@@ -130,10 +154,11 @@ impl Entry<'_> {
     }
 }
 
-fn is_settled(found: &Found) -> bool {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let latest = since_epoch.saturating_sub(SETTLED).as_nanos();
-    found.stamps.iter().all(|stamp| i128::from(stamp.modified) < i128::try_from(latest).unwrap_or(0))
+/// Whether nothing changed for a while when the walk that found it began.
+fn is_settled(found: &Found, began: SystemTime) -> bool {
+    let since_epoch = began.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let latest = i128::try_from(since_epoch.saturating_sub(SETTLED).as_nanos()).unwrap_or(0);
+    found.times.iter().all(|times| i128::from(times.changed) < latest)
 }
 
 fn written(state: &blake3::Hash, hashes: &ChunkHashes, file_hash: &Hash) -> Vec<u8> {
@@ -170,6 +195,7 @@ fn read(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::walk::Times;
     use super::*;
 
     fn hashes(count: usize) -> ChunkHashes {
@@ -185,6 +211,19 @@ mod tests {
         assert!(read(&bytes, blake3::hash(b"as it was"), 5).is_none());
         assert!(read(&bytes, state, 6).is_none());
         assert!(read(&bytes[..bytes.len() - 1], state, 5).is_none());
+    }
+
+    #[test]
+    fn what_changed_a_moment_before_it_was_looked_at_is_not_settled() {
+        let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
+        let found = |changed_ms: i64| Found {
+            shape: protocol::torrent::Shape::Folder,
+            files: Vec::new(),
+            stamps: Vec::new(),
+            times: [1, changed_ms].map(|ms| Times { born: 0, changed: ms * 1_000_000 }).to_vec(),
+        };
+        assert!(is_settled(&found(50_000), at(52_001)));
+        assert!(!is_settled(&found(50_000), at(52_000)) && !is_settled(&found(50_000), at(49_000)));
     }
 
     proptest! {

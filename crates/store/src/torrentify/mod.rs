@@ -5,6 +5,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use protocol::torrent::{ChunkHashes, ChunkSize, Layout, LayoutError, MAX_TORRENT_JSON, Shape, TorrentError};
 use protocol::{BaseUrl, ChunkIndex, FilePath, Hash, HashAlgorithm, NameError, Torrent};
@@ -125,6 +126,7 @@ fn describe(
     memory: Option<&Memory>,
     progress: Progress<'_>,
 ) -> Result<(Torrent, Source), TorrentifyError> {
+    let began = SystemTime::now();
     let name = name_of(path)?;
     let (disk, base) = locate(path)?;
     let found = walk::walk(&disk, &base, &name)?;
@@ -146,7 +148,7 @@ fn describe(
         let (hashes, whole) = reading.hashes(options.algorithm, progress)?;
         reading.check_unchanged(&found.stamps)?;
         let file_hash = whole.unwrap_or_else(|| hashes.combined());
-        entry.inspect(|entry| entry.remember(&found, &hashes, &file_hash));
+        entry.inspect(|entry| entry.remember(began, &found, &hashes, &file_hash));
         (hashes, file_hash)
     };
     let torrent = Torrent::new(layout, hashes, file_hash, options.tracker)?;

@@ -20,6 +20,16 @@ pub(super) struct Found {
     pub(super) files: Vec<NewFile>,
     /// What each was when it was found.
     pub(super) stamps: Vec<Stamp>,
+    pub(super) times: Vec<Times>,
+}
+
+/// Of a file, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// When it was made.
+    pub(super) born: i64,
+    /// When anything about it last changed.
+    pub(super) changed: i64,
 }
 
 /// Everything at `base`; a single file is called `name`.
@@ -27,9 +37,10 @@ pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Fou
     let found = look(disk, base)?;
     if found.kind == Kind::File {
         let file = NewFile { path: name.clone(), size: found.size, executable: found.executable };
-        return Ok(Found { shape: Shape::File, files: vec![file], stamps: vec![found.stamp()] });
+        let (stamps, times) = (vec![found.stamp()], vec![times(&found)]);
+        return Ok(Found { shape: Shape::File, files: vec![file], stamps, times });
     }
-    let mut files: Vec<(NewFile, Stamp)> = Vec::new();
+    let mut files: Vec<(NewFile, (Stamp, Times))> = Vec::new();
     // Folders yet to be read, and their paths within the torrent.
     let mut folders = vec![(base.clone(), String::new())];
     while let Some((folder, inside)) = folders.pop() {
@@ -50,12 +61,17 @@ pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Fou
                 return Err(LayoutError::TooManyFiles.into());
             }
             let file = NewFile { path: checked, size: found.size, executable: found.executable };
-            files.push((file, found.stamp()));
+            files.push((file, (found.stamp(), times(&found))));
         }
     }
     files.sort_unstable_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-    let (files, stamps) = files.into_iter().unzip();
-    Ok(Found { shape: Shape::Folder, files, stamps })
+    let (files, states): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+    let (stamps, times) = states.into_iter().unzip();
+    Ok(Found { shape: Shape::Folder, files, stamps, times })
+}
+
+const fn times(found: &Metadata) -> Times {
+    Times { born: found.identity.born, changed: found.changed }
 }
 
 /// A file or folder; anything else is refused.

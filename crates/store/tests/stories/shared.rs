@@ -54,12 +54,14 @@ fn a34_a_changed_chunk_is_not_served_and_its_neighbours_are_after_a_recheck() {
 fn a34_what_is_sent_from_the_file_itself_is_looked_after_likewise() {
     let swap = Swap::file("x", &content(3 * CHUNK, 1));
     let complete = shared(&swap);
-    let second = complete.in_file(SECOND).expect("it was just written: it is in memory");
-    assert_eq!((second.offset, second.length as usize), (CHUNK as u64, CHUNK));
+    // Some file systems (FUSE, old overlays) do not tell what is in memory: there everything is read.
+    let Some(second) = complete.in_file(SECOND) else { return };
+    assert_eq!((second.offset(), second.length() as usize), (CHUNK as u64, CHUNK));
+    assert_eq!(second.read().unwrap(), swap.chunk(SECOND).bytes());
     assert!(second.is_as_it_was() && second.part(3, 5).is_as_it_was());
-    assert_eq!((second.part(3, 5).offset, second.part(3, 5).length), (CHUNK as u64 + 3, 5));
+    assert_eq!((second.part(3, 5).offset(), second.part(3, 5).length()), (CHUNK as u64 + 3, 5));
     overwrite(&swap.source.path().join("x"), 5);
-    assert!(!second.is_as_it_was());
+    assert!(!second.is_as_it_was() && second.read().is_none());
     assert!(complete.in_file(FIRST).is_none() && complete.in_file(SECOND).is_none());
     assert!(complete.recheck(SECOND) && !complete.recheck(FIRST));
     assert!(

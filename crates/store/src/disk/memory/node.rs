@@ -195,14 +195,22 @@ impl Nodes {
                 matches!(other, Node::Folder { seen, .. } if seen.values().any(|named| *named == node))
             });
         let identity = Identity { inode: node as u64, born: 1 };
-        let folder =
-            Metadata { kind: Kind::Folder, identity, size: 0, modified: 0, executable: true, linked };
+        let folder = Metadata {
+            kind: Kind::Folder,
+            identity,
+            size: 0,
+            modified: 0,
+            changed: 0,
+            executable: true,
+            linked,
+        };
         match &self.all[node] {
             Node::Folder { .. } => folder,
             Node::File(File { seen, .. }) => Metadata {
                 kind: Kind::File,
                 size: seen.bytes.len() as u64,
                 modified: seen.modified,
+                changed: seen.modified,
                 executable: seen.executable,
                 ..folder
             },
