@@ -56,10 +56,7 @@ pub(crate) fn torrentify(
             read.fetch_add(more, Ordering::Relaxed);
             progress(more);
         };
-        match memory {
-            Some(memory) => store::torrentify_with_memory(path, options, memory, &progress),
-            None => store::torrentify_source(path, options, &progress),
-        }
+        store::torrentify_source(path, options, memory, &progress)
     })?;
     if read.into_inner() == 0 && described.0.size() > 0 {
         output.remark("nothing changed since it was hashed: it is not read again (--rehash reads it)");

@@ -212,14 +212,10 @@ pub(crate) struct Gone;
 impl Pipe {
     /// Sends payload, counted and throttled, whose slot is free when it has left or the next part is begun. Returns before that:
     /// the next part is read meanwhile.
-    pub(crate) async fn payload(&self, payload: Payload, slot: Slot) -> Result<(), Gone> {
-        let mut sending = Sending::begin(payload, slot, &self.outgoing.outlet);
+    pub(crate) async fn payload(&self, bytes: Bytes, slot: Slot) -> Result<(), Gone> {
+        let mut sending = Sending::begin(Payload::Memory(bytes), slot, &self.outgoing.outlet);
         while let Some(slice) = self.outgoing.next_slice(&mut sending).await {
-            let is_broken = slice.is_err();
             self.sender.send(slice).await.map_err(|_| Gone)?;
-            if is_broken {
-                return Err(Gone);
-            }
         }
         Ok(())
     }

@@ -48,9 +48,7 @@ pub use hashing::Progress;
 pub use in_file::InFile;
 pub use partial::Partial;
 pub use place::{Names, Place};
-pub use torrentify::{
-    Memory, Source, TorrentifyError, TorrentifyOptions, torrentify, torrentify_source, torrentify_with_memory,
-};
+pub use torrentify::{Memory, Source, TorrentifyError, TorrentifyOptions, torrentify, torrentify_source};
 pub use verify::{Verified, verify};
 
 /// What stands in the output folder for a torrent.

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use bytes::Bytes;
 use net::Outlet;
 use protocol::api::{HT_NEXT, HT_QUEUE};
 use protocol::{ChunkIndex, Hash};
@@ -63,8 +64,12 @@ pub(super) async fn get(
             Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
         };
         holding.sends(chunk);
-        let from_file = outlet.sends_files() && bytes >= SENT_FROM_FILE;
-        match payload(&context, &holding, chunk, from_file).await {
+        let found = if outlet.sends_files() && bytes >= SENT_FROM_FILE {
+            payload(&context, &holding, chunk).await
+        } else {
+            read(&context, &holding, chunk).await.map(Payload::Memory)
+        };
+        match found {
             Ok(payload) => {
                 #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
                 let part = payload.part(first as u32, bytes);
@@ -144,18 +149,13 @@ pub(super) fn insert_content_range(headers: &mut HeaderMap, text: &str) {
 const SENT_FROM_FILE: u32 = 64 << 10;
 
 /// On a blocking thread: where the chunk lies, if it can be sent from there, or one `pread`.
-async fn payload(
-    context: &Context,
-    holding: &Arc<Holding>,
-    chunk: ChunkIndex,
-    from_file: bool,
-) -> Result<Payload, Unread> {
+async fn payload(context: &Context, holding: &Arc<Holding>, chunk: ChunkIndex) -> Result<Payload, Unread> {
     let holding = holding.clone();
-    let read = context.net.blocking(move || match from_file.then(|| holding.in_file(chunk)).flatten() {
+    let found = context.net.blocking(move || match holding.in_file(chunk) {
         Some(file) => Ok(Payload::File(file)),
         None => holding.read(chunk).map(Payload::Memory),
     });
-    read.await.ok_or(Unread::Stopping)?.map_err(Unread::Store)
+    found.await.ok_or(Unread::Stopping)?.map_err(Unread::Store)
 }
 
 /// One `pread` on a blocking thread.
@@ -163,8 +163,10 @@ pub(super) async fn read(
     context: &Context,
     holding: &Arc<Holding>,
     chunk: ChunkIndex,
-) -> Result<Payload, Unread> {
-    payload(context, holding, chunk, false).await
+) -> Result<Bytes, Unread> {
+    let holding = holding.clone();
+    let read = context.net.blocking(move || holding.read(chunk));
+    read.await.ok_or(Unread::Stopping)?.map_err(Unread::Store)
 }
 
 /// Why a chunk that should be here was not read. The holding has said so in the log already.

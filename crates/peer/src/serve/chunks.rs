@@ -18,7 +18,7 @@ use swarm::{Demand, Requester};
 
 use super::answer;
 use super::requester::requester;
-use crate::body::{Gone, Outgoing, Payload, Pipe};
+use crate::body::{Gone, Outgoing, Pipe};
 use crate::context::Context;
 use crate::gate::{Gate, Slot};
 use crate::holding::Holding;
@@ -145,7 +145,7 @@ async fn send(
             pipe.cut().await;
             return Err(Gone);
         };
-        pipe.payload(Payload::Memory(bytes), slot).await?;
+        pipe.payload(bytes, slot).await?;
     }
     Ok(())
 }

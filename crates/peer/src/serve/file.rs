@@ -167,13 +167,13 @@ impl Reader {
                 return Err(Gone);
             }
             let slot = self.slot(span.length).await;
-            let Ok(payload) = read(&self.context, &self.holding, chunk).await else {
+            let Ok(bytes) = read(&self.context, &self.holding, chunk).await else {
                 pipe.cut().await;
                 return Err(Gone);
             };
             let until = end.min(span.offset + u64::from(span.length));
             #[expect(clippy::cast_possible_truncation, reason = "offsets within a chunk")]
-            let part = payload.part((at - span.offset) as u32, (until - at) as u32);
+            let part = bytes.slice((at - span.offset) as usize..(until - span.offset) as usize);
             pipe.payload(part, slot).await?;
             at = until;
         }

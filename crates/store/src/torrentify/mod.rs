@@ -17,6 +17,7 @@ use crate::open_files::OpenFiles;
 use crate::place::Place;
 
 pub use memory::Memory;
+use walk::Found;
 
 /// Bytes that the whole-file hash reads at a time.
 const SEQUENTIAL_READ: usize = 1 << 20;
@@ -98,29 +99,12 @@ pub fn torrentify(
     options: TorrentifyOptions,
     progress: Progress<'_>,
 ) -> Result<Torrent, TorrentifyError> {
-    torrentify_source(path, options, progress).map(|(torrent, _)| torrent)
+    torrentify_source(path, options, None, progress).map(|(torrent, _)| torrent)
 }
 
-/// As [`torrentify`], and remembers what the files were, so that sharing notices any change since.
+/// As [`torrentify`], and tells what the files were, so that sharing notices any change since. Of what `memory` has, and did not change
+/// since, not a byte is read.
 pub fn torrentify_source(
-    path: &Path,
-    options: TorrentifyOptions,
-    progress: Progress<'_>,
-) -> Result<(Torrent, Source), TorrentifyError> {
-    describe(path, options, None, progress)
-}
-
-/// As [`torrentify_source`]; of what `memory` has, and did not change since, not a byte is read.
-pub fn torrentify_with_memory(
-    path: &Path,
-    options: TorrentifyOptions,
-    memory: &Memory,
-    progress: Progress<'_>,
-) -> Result<(Torrent, Source), TorrentifyError> {
-    describe(path, options, Some(memory), progress)
-}
-
-fn describe(
     path: &Path,
     options: TorrentifyOptions,
     memory: Option<&Memory>,
@@ -130,15 +114,7 @@ fn describe(
     let name = name_of(path)?;
     let (disk, base) = locate(path)?;
     let found = walk::walk(&disk, &base, &name)?;
-    let size = found.files.iter().map(|file| file.size).fold(0, u64::saturating_add);
-    let chunk_size = options.chunk_size.unwrap_or_else(|| match options.algorithm {
-        HashAlgorithm::Sha1 => ChunkSize::described_for(size),
-        HashAlgorithm::Blake3 | HashAlgorithm::Sha256 => ChunkSize::default_for(size),
-    });
-    let layout = match (found.shape, found.files.as_slice()) {
-        (Shape::File, [file]) => Layout::file(file.path.clone(), file.size, file.executable, chunk_size)?,
-        (_, files) => Layout::folder(name, files.to_vec(), chunk_size)?,
-    };
+    let layout = layout_of(name, &found, &options)?;
     let entry = memory.map(|memory| memory.entry(&disk.path(&base), &found, &layout, options.algorithm));
     let recalled = entry.as_ref().and_then(|entry| entry.recall(options.algorithm, layout.chunk_count()));
     let (hashes, file_hash) = if let Some(recalled) = recalled {
@@ -157,6 +133,18 @@ fn describe(
         return Err(TorrentifyError::TooLarge);
     }
     Ok((torrent, Source { disk: Arc::new(disk), base, stamps: found.stamps }))
+}
+
+fn layout_of(name: FilePath, found: &Found, options: &TorrentifyOptions) -> Result<Layout, LayoutError> {
+    let size = found.files.iter().map(|file| file.size).fold(0, u64::saturating_add);
+    let chunk_size = options.chunk_size.unwrap_or_else(|| match options.algorithm {
+        HashAlgorithm::Sha1 => ChunkSize::described_for(size),
+        HashAlgorithm::Blake3 | HashAlgorithm::Sha256 => ChunkSize::default_for(size),
+    });
+    match (found.shape, found.files.as_slice()) {
+        (Shape::File, [file]) => Layout::file(file.path.clone(), file.size, file.executable, chunk_size),
+        (_, files) => Layout::folder(name, files.to_vec(), chunk_size),
+    }
 }
 
 /// The folder that `path` lies in, and its place there. Links in `path` are resolved: the user named it.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{HashAlgorithm, Torrent};
-use store::{Memory, TorrentifyOptions, torrentify, torrentify_with_memory};
+use store::{Memory, TorrentifyOptions, torrentify, torrentify_source};
 
 use crate::support::{ALGORITHMS, CHUNK, content, options, write_file};
 
@@ -26,7 +26,7 @@ fn described(path: &Path, memory: &Memory, algorithm: HashAlgorithm) -> (Torrent
         read.fetch_add(more, Ordering::Relaxed);
     };
     let options = TorrentifyOptions { algorithm, ..options() };
-    let (torrent, _) = torrentify_with_memory(path, options.clone(), memory, &count).unwrap();
+    let (torrent, _) = torrentify_source(path, options.clone(), Some(memory), &count).unwrap();
     assert_eq!(torrent, torrentify(path, options, &|_| {}).unwrap(), "remembered or not, it is the same");
     (torrent, read.into_inner())
 }

@@ -104,7 +104,7 @@ fn a34_a_file_that_was_cut_replaced_or_deleted_is_not_served() {
 fn a34_a_change_between_torrentify_and_sharing_is_noticed() {
     let swap = Swap::file("x", &content(2 * CHUNK, 3));
     let path = swap.source.path().join("x");
-    let (torrent, source) = torrentify_source(&path, options(), &|_| {}).unwrap();
+    let (torrent, source) = torrentify_source(&path, options(), None, &|_| {}).unwrap();
     overwrite(&path, 0);
     let complete = Complete::of_torrentified(Arc::new(torrent), source);
     assert_changed(&complete, SECOND);
