@@ -15,6 +15,7 @@ use crate::identity::Identity;
 use crate::metrics_client::Board;
 use crate::straight::Straight;
 use crate::throttle::Throttle;
+use crate::tracker_client::KnownById;
 
 /// One per peer, behind an `Arc`.
 pub(crate) struct Context {
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) chance: Chance,
     pub(crate) net: Net,
     pub(crate) http: HttpClient,
+    /// Who gave torrent.json.
+    pub(crate) known_by_id: KnownById,
     /// For chunks, where nothing speaks against it.
     pub(crate) straight: Straight,
     /// Where it takes part in the DHT.

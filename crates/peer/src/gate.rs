@@ -59,6 +59,11 @@ impl Gate {
         turn.await.unwrap_or(Ok(())).map(|()| slot)
     }
 
+    /// Whether nothing is being sent: nobody wants what is known to be here, or nobody knows it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.active() == 0
+    }
+
     /// How many requests wait.
     pub(crate) fn queue_len(&self) -> usize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.queue_len()

@@ -25,6 +25,8 @@ pub(crate) struct Holding {
     gains: RwLock<GainLog>,
     /// Whoever waits for gains waits on this.
     news: Notify,
+    /// Whoever gathers gains before it tells them waits on this.
+    press: Notify,
     /// torrent.json, made when it is first asked for.
     json: OnceLock<Bytes>,
     /// Who else shares this torrent, as far as this process knows.
@@ -61,6 +63,8 @@ struct GainLog {
     /// The sequence number before the first gain. Random, so that a number told before a restart is not taken for one
     /// told after it, and below 2^53, so that every JSON reader keeps it exact.
     base: u64,
+    /// The sequence number up to which gains are not gathered any longer before they are told.
+    pressing: u64,
 }
 
 impl GainLog {
@@ -101,8 +105,9 @@ impl Holding {
             torrent,
             wanted,
             content: RwLock::new(content),
-            gains: RwLock::new(GainLog { held, bytes, order: Vec::new(), base }),
+            gains: RwLock::new(GainLog { held, bytes, order: Vec::new(), base, pressing: base }),
             news: Notify::new(),
+            press: Notify::new(),
             json: OnceLock::new(),
             acquaintances: Acquaintances::default(),
             visitors: OnceLock::new(),
@@ -371,7 +376,7 @@ impl Holding {
 
     /// Returns when `chunk` is held. Whoever may lose interest before that drops the future.
     pub(crate) async fn wait_for(&self, chunk: ChunkIndex) {
-        self.wait_until(|| self.holds(chunk)).await;
+        Self::wait_until(&self.news, || self.holds(chunk)).await;
     }
 
     /// How many chunks came after sequence number `since`, and how many since this process began.
@@ -383,12 +388,26 @@ impl Holding {
     /// Returns when something came after sequence number `since`.
     pub(crate) async fn gains_after(&self, since: u64) {
         let seq = || self.gains.read().unwrap_or_else(PoisonError::into_inner).seq();
-        self.wait_until(|| seq() > since).await;
+        Self::wait_until(&self.news, || seq() > since).await;
     }
 
-    async fn wait_until(&self, come: impl Fn() -> bool) {
+    /// What is here by now is to be told at once.
+    pub(crate) fn press(&self) {
+        let mut gains = self.gains.write().unwrap_or_else(PoisonError::into_inner);
+        gains.pressing = gains.seq();
+        drop(gains);
+        self.press.notify_waiters();
+    }
+
+    /// Returns when something that came after sequence number `since` is to be told at once.
+    pub(crate) async fn pressed_after(&self, since: u64) {
+        let pressing = || self.gains.read().unwrap_or_else(PoisonError::into_inner).pressing;
+        Self::wait_until(&self.press, || pressing() > since).await;
+    }
+
+    async fn wait_until(news: &Notify, come: impl Fn() -> bool) {
         loop {
-            let mut told = std::pin::pin!(self.news.notified());
+            let mut told = std::pin::pin!(news.notified());
             // From here on nothing is missed.
             told.as_mut().enable();
             if come() {

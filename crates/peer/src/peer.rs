@@ -30,6 +30,7 @@ use crate::sharing::{Sharing, Start};
 use crate::straight::Straight;
 use crate::throttle::Throttle;
 use crate::torrent_finder::{self, FindError};
+use crate::tracker_client::KnownById;
 
 /// Bytes a second that a body should get at least under `--limit-up`: a chunk of 1 MiB in 16 seconds.
 const BODY_RATE: u64 = 64 << 10;
@@ -117,6 +118,7 @@ impl Peer {
             down: Throttle::new(clock, config.limit_down),
             chance,
             net: config.net.clone(),
+            known_by_id: KnownById::default(),
             straight: Straight::new(http.connector().clone()),
             http,
             dht,

@@ -106,7 +106,12 @@ pub(crate) async fn find_anywhere(
     peers: &[BaseUrl],
 ) -> Result<Torrent, FindError> {
     let error = match find_torrent(&context.http, link).await {
-        Ok(torrent) => return Ok(torrent),
+        Ok(torrent) => {
+            if let Some(tracker) = torrent.tracker() {
+                context.known_by_id.note(tracker);
+            }
+            return Ok(torrent);
+        }
         Err(error) if peers.is_empty() && context.dht.is_none() => return Err(error),
         Err(error) => error,
     };

@@ -25,6 +25,8 @@ pub enum Action {
     },
     /// Tell the tracker what is held: it matters now (the first chunk, or the last).
     Announce,
+    /// Tell neighbours at once what was gained, instead of gathering more first: hardly any of them holds it.
+    Tell,
     /// Have nothing more to do with `peer` in this download; its fetches have been cancelled. It may already be lost:
     /// the decision is about the address behind the key.
     Drop {

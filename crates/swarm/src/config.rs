@@ -28,6 +28,11 @@ pub struct Config {
     pub neighbours_most: usize,
     /// Where there is no room, one in this time gives way to a newcomer, and each has at least this long to show what it is worth.
     pub renew_every: Duration,
+    /// A gain that no more neighbours hold than this, complete ones not counted, is told at once [`Action::Tell`](crate::Action::Tell) …
+    pub rare_most: usize,
+    /// … where there are so many neighbours. In a large swarm the way of a new chunk is what all wait for, and gathering gains is a part of it; in a
+    /// small one everything is new for a while, and telling each gain costs more than it brings (decision 12).
+    pub rare_among: usize,
     /// Pause after the first search for neighbours; it doubles with every search that did not help.
     pub find_first: Duration,
     /// The longest such pause: a tracker hears a lonely peer twice a minute.
@@ -137,6 +142,8 @@ impl Default for Config {
             neighbours_wanted: 30,
             neighbours_most: 200,
             renew_every: Duration::from_secs(1),
+            rare_most: 1,
+            rare_among: 32,
             find_first: Duration::from_secs(1),
             find_last: Duration::from_secs(30),
             depth_least: 2,

@@ -154,7 +154,7 @@ impl Swarm {
                     }
                 }
                 Action::Drop { peer, reason } => panic!("{node} drops {peer:?}: {reason:?}"),
-                Action::FindPeers | Action::Announce | Action::Finish => {}
+                Action::FindPeers | Action::Announce | Action::Tell | Action::Finish => {}
             }
         }
         if let Some(at) = wake {

@@ -232,6 +232,9 @@ impl Driver {
 
     fn stored(&mut self, chunk: ChunkIndex, bytes: u64, source: Source, actions: &mut Vec<Action>) {
         self.count(bytes, source);
+        if self.context.gate.is_idle() {
+            self.holding.press();
+        }
         self.tell_brain(Event::ChunkStored { chunk }, actions);
     }
 
@@ -279,6 +282,7 @@ impl Driver {
                 }
                 Action::Cancel { fetch } => self.flights.cancel(fetch),
                 Action::Announce => self.hurry.ask(),
+                Action::Tell => self.holding.press(),
                 Action::Drop { peer, reason } => self.roster.ban(peer, reason),
                 Action::Finish => finished = true,
             }

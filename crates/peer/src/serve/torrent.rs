@@ -82,7 +82,7 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
     if known && !wait.is_zero() && !holding.is_complete() {
         tokio::select! {
             biased;
-            () = batch(holding, since) => {}
+            () = worth_telling(holding, since) => {}
             () = tokio::time::sleep(wait) => {}
             // A process that ends does not keep its neighbours waiting.
             () = context.stop.cancelled() => {}
@@ -98,7 +98,16 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
     }
 }
 
-/// Returns when what came after `since` is to be told to somebody who begins to wait now.
+/// Returns when what came after `since` is to be told to somebody who begins to wait now: when enough has gathered, or when it
+/// presses, because hardly anybody has it or nobody asks for anything else.
+async fn worth_telling(holding: &Holding, since: u64) {
+    tokio::select! {
+        () = holding.pressed_after(since) => {}
+        () = batch(holding, since) => {}
+    }
+}
+
+/// Returns when enough has gathered.
 async fn batch(holding: &Holding, since: u64) {
     let began = Instant::now();
     while began.elapsed() < BATCH {
@@ -180,13 +189,13 @@ mod tests {
             holding.store(&others[chunk]).unwrap();
         };
         let asked = Instant::now();
-        tokio::join!(batch(&holding, BASE + FIRST), async {
+        tokio::join!(worth_telling(&holding, BASE + FIRST), async {
             gain(BATCH / 4, 0).await;
             gain(BATCH / 4, 1).await;
         });
         assert_eq!(asked.elapsed(), BATCH, "together");
         let asked = Instant::now();
-        tokio::join!(batch(&holding, BASE + FIRST + 2), gain(BATCH * 2, 2));
+        tokio::join!(worth_telling(&holding, BASE + FIRST + 2), gain(BATCH * 2, 2));
         assert_eq!(asked.elapsed(), BATCH * 2, "at once");
     }
 
@@ -195,10 +204,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (holding, chunks) = begun(folder.path(), 4);
         let asked = Instant::now();
-        tokio::join!(batch(&holding, BASE), async {
+        tokio::join!(worth_telling(&holding, BASE), async {
             tokio::time::advance(LOOK / 2).await;
             holding.store(&chunks[0]).unwrap();
         });
         assert_eq!(asked.elapsed(), LOOK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gain_that_presses_is_told_at_once_also_to_somebody_who_asks_a_little_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holding, chunks) = begun(folder.path(), 20);
+        let (first, others) = chunks.split_at(FIRST.try_into().unwrap());
+        for chunk in first {
+            holding.store(chunk).unwrap();
+        }
+        let asked = Instant::now();
+        tokio::join!(worth_telling(&holding, BASE + FIRST), async {
+            tokio::time::advance(LOOK / 5).await;
+            holding.store(&others[0]).unwrap();
+            holding.press();
+        });
+        assert_eq!(asked.elapsed(), LOOK / 5);
+        worth_telling(&holding, BASE + FIRST).await;
+        assert_eq!(asked.elapsed(), LOOK / 5, "whose last poll was still on its way");
+        tokio::join!(worth_telling(&holding, BASE + FIRST + 1), async {
+            tokio::time::advance(BATCH / 2).await;
+            holding.store(&others[1]).unwrap();
+        });
+        assert_eq!(asked.elapsed(), LOOK / 5 + BATCH, "and what came after it is gathered again");
     }
 }

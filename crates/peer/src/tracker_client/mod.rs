@@ -7,6 +7,7 @@
 mod described;
 mod native;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,22 @@ impl Troubles {
         let lines: Vec<String> =
             troubles.iter().map(|(url, trouble)| format!("tracker {url} {trouble}")).collect();
         (!lines.is_empty()).then(|| lines.join("; "))
+    }
+}
+
+/// Who gave a torrent.json for its id. Only a native tracker can, or a peer of ours: it is announced to over the connection that brought
+/// it, without asking first what it speaks, which takes two round trips more. One for each torrent that is asked for, until it is announced.
+#[derive(Default)]
+pub(crate) struct KnownById(Mutex<BTreeSet<BaseUrl>>);
+
+impl KnownById {
+    pub(crate) fn note(&self, tracker: &BaseUrl) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(tracker.clone());
+    }
+
+    /// Whether this is one; once.
+    fn take(&self, tracker: &BaseUrl) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(tracker)
     }
 }
 
@@ -145,6 +162,18 @@ impl TrackerClient {
     }
 
     async fn round(&self, kind: &mut Option<Kind>) -> Result<Round, TrackerError> {
+        if kind.is_none() && self.context.known_by_id.take(&self.url) {
+            let mut tracker = NativeTracker::default();
+            match tracker.announce(self).await {
+                Ok(round) => {
+                    *kind = Some(Kind::Native(tracker));
+                    return Ok(round);
+                }
+                Err(error) => {
+                    tracing::debug!(tracker = %self.url, %error, "no native announce: asking what it speaks");
+                }
+            }
+        }
         if kind.is_none() {
             *kind = Some(self.ask_what_it_speaks().await?);
         }

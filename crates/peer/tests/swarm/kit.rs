@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use peer::{Completed, Config, Content, DownloadError, Job, MetricsTo, Order, Peer, Sharing};
 use protocol::torrent::ChunkSize;
-use protocol::{BaseUrl, HashAlgorithm, Host, Torrent};
+use protocol::{BaseUrl, HashAlgorithm, Host, Link, Torrent};
 use store::TorrentifyOptions;
 use tempfile::TempDir;
 
@@ -112,6 +112,19 @@ impl Leecher {
 
     pub(crate) async fn start_files(source: &Source, known: Vec<BaseUrl>, files: BTreeSet<usize>) -> Self {
         Self::start_job(Job { peers: known, files: Some(files), ..source.job(Path::new("")) }).await
+    }
+
+    /// Started with a link: asks the tracker for the torrent, and announces to it.
+    pub(crate) async fn start_link(source: &Source, tracker: &BaseUrl) -> Self {
+        let (folder, peer) = (tempfile::tempdir().unwrap(), start().await);
+        let (tracker_url, id) = (tracker.clone(), source.torrent.id());
+        let link =
+            Link { tracker: tracker_url, id, more_trackers: Vec::new(), dht: Vec::new(), secret: None };
+        let torrent = Arc::new(peer.find_torrent(&link, &[]).await.unwrap());
+        let content = Content::Dir(folder.path().to_owned());
+        let job = Job { torrent, content, trackers: vec![tracker.clone()], ..source.job(Path::new("")) };
+        let sharing = peer.add(job).await.unwrap();
+        Leecher { _folder: folder, peer, sharing }
     }
 
     async fn start_job(job: Job) -> Self {

@@ -7,3 +7,4 @@ mod kit;
 mod serving;
 mod sharing;
 mod stranger;
+mod trackers;

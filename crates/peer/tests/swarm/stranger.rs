@@ -87,7 +87,11 @@ async fn serve(
     loop {
         while let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&read[..end]).into_owned();
-            read.drain(..end + 4);
+            let body = body_length(&head);
+            while read.len() < end + 4 + body {
+                let Ok(1..) = stream.read_buf(&mut read).await else { return };
+            }
+            read.drain(..end + 4 + body);
             let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
             log.lock().unwrap().push(line.clone());
             let answer = reply(&line, &head);
@@ -107,6 +111,13 @@ async fn serve(
             _ => return,
         }
     }
+}
+
+/// Bytes of the request's body, which no story looks at.
+fn body_length(head: &str) -> usize {
+    let fields = head.lines().filter_map(|line| line.split_once(": "));
+    let mut lengths = fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    lengths.next().map_or(0, |(_, length)| length.parse().unwrap())
 }
 
 async fn drip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {

@@ -15,9 +15,8 @@ use crate::node::{Announcer, Node, NodeId, Presence};
 use crate::requests::Stage;
 use crate::roster::Roster;
 
-/// Round trips to the tracker before the first announce: connect and ask for torrent.json, connect and ask what it
-/// speaks, connect again.
-const ROUND_TRIPS_TO_START: u32 = 5;
+/// Round trips to the tracker before the first announce, which goes over the same connection: connect, and ask for torrent.json.
+const ROUND_TRIPS_TO_START: u32 = 2;
 /// A tracker that is away when a peer wants torrent.json is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 /// A neighbour whose connections break is tried three times, a second apart, before it counts as lost.

@@ -64,6 +64,7 @@ impl World<'_> {
             Action::Fetch { fetch, peer, chunk } => self.fetch(id, fetch, peer, chunk),
             Action::Cancel { fetch } => self.cancel(id, fetch),
             Action::Announce => self.hurry(id),
+            Action::Tell => self.tell_at_once(id),
             Action::Drop { peer, reason } => {
                 let now = self.now;
                 self.withdraw_all(id, peer);

@@ -220,14 +220,20 @@ impl World<'_> {
         Some(News { key: member.key, of: member.node, runs })
     }
 
-    /// A peer gained a chunk: the first after a silence is told at once, others with the next round.
+    /// A peer gained a chunk: the first after a silence is told at once, and whatever is gained while nobody asks for
+    /// anything; others with the next round.
     pub(super) fn tell_followers(&mut self, id: NodeId) {
         let (now, batch) = (self.now, self.rollout.network.batch);
         let node = self.node(id);
         let before = std::mem::replace(&mut node.gained_at, now);
-        if before != Time::ZERO && now.since(before) < batch {
-            return;
+        let after_silence = before == Time::ZERO || now.since(before) >= batch;
+        if after_silence || node.upload.active() == 0 {
+            self.tell_at_once(id);
         }
+    }
+
+    /// All followers hear what a peer gained, and not with the next round. (Of a real one, a poll may still be on its way.)
+    pub(super) fn tell_at_once(&mut self, id: NodeId) {
         for (follower, key) in self.nodes[id.slot()].followers.clone() {
             self.plan(self.message_delay(id, follower), Happening::Told(follower, key));
         }

@@ -6,7 +6,9 @@ use protocol::{ChunkIndex, Time};
 
 use super::Download;
 use super::chunk_table::State;
+use super::neighbour::Neighbour;
 use crate::inflight::Fetch;
+use crate::picker::Holding;
 use crate::{Action, DropReason, Failure, FetchId, PeerKey};
 
 impl Download {
@@ -112,10 +114,22 @@ impl Download {
             actions.push(Action::Announce);
         }
         self.stored_any = true;
+        if self.is_rare(chunk) {
+            actions.push(Action::Tell);
+        }
         // To lose a race is no fault; to be stuck while others could deliver is.
         for fetch in beaten.iter().filter(|fetch| fetch.slow) {
             self.blame(now, fetch.peer, fetch.started, actions);
         }
+    }
+
+    /// Whether hardly any neighbour holds `chunk`, as far as is known here. Complete ones are not counted: what only a seed holds is the
+    /// rarest of all. Asked before anything is heard of whoever holds it from now on: that is not noted any more.
+    fn is_rare(&self, chunk: ChunkIndex) -> bool {
+        let holds = |neighbour: &Neighbour| matches!(&neighbour.holding, Holding::Some(held) if held.contains(chunk.get()));
+        let holders = || self.neighbours.iter().filter(|(_, neighbour)| holds(neighbour));
+        self.neighbours.len() >= self.config.rare_among
+            && holders().take(self.config.rare_most + 1).count() <= self.config.rare_most
     }
 
     pub(super) fn store_failed(&mut self, chunk: ChunkIndex) {

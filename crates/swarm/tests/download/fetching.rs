@@ -237,3 +237,34 @@ fn a_local_copy_needs_no_fetch_and_cancels_those_under_way() {
     world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked) });
     assert_eq!(world.brain.remaining(), 48);
 }
+
+/// Whether a brain with so many neighbours besides a seed, of which so many hold chunk 0, has it told at once when it is stored.
+fn tells_at_once(neighbours: u32, holders: u32) -> bool {
+    let mut brain = Download::new(Config::default(), 10, ChunkSet::full(10), 1);
+    let mut actions = Vec::new();
+    let mut tell = |event| brain.handle(Time::ZERO, event, &mut actions);
+    for peer in (0..neighbours).map(PeerKey::new) {
+        tell(Event::PeerFound { peer });
+        if peer.get() < holders {
+            tell(Event::PeerGained {
+                peer,
+                chunks: Gained::Runs(vec![(ChunkIndex::new(0), ChunkIndex::new(0))]),
+            });
+        }
+    }
+    let seed = PeerKey::new(neighbours);
+    tell(Event::PeerFound { peer: seed });
+    tell(Event::PeerGained { peer: seed, chunks: Gained::All });
+    tell(Event::ChunkStored { chunk: ChunkIndex::new(0) });
+    actions.contains(&Action::Tell)
+}
+
+#[test]
+fn in_a_large_swarm_what_hardly_anybody_has_is_told_at_once() {
+    let Config { rare_among, rare_most, .. } = Config::default();
+    let (many, few) = (u32::try_from(rare_among).unwrap(), u32::try_from(rare_most).unwrap());
+    assert!(tells_at_once(many, 0));
+    assert!(tells_at_once(many, few));
+    assert!(!tells_at_once(many, few + 1));
+    assert!(!tells_at_once(many / 2, 0), "gathered: telling costs a small swarm more than it brings");
+}

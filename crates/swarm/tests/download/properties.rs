@@ -148,7 +148,7 @@ impl Model {
                 assert!(!left, "its fetches were cancelled");
             }
             Action::Finish => self.finishes += 1,
-            Action::FindPeers | Action::Announce => {}
+            Action::FindPeers | Action::Announce | Action::Tell => {}
         }
     }
 

@@ -229,6 +229,7 @@ impl World {
         match action {
             Action::FindPeers => self.searches.push(self.now),
             Action::Announce => self.announces += 1,
+            Action::Tell => {}
             Action::Finish => self.finishes += 1,
             Action::Cancel { fetch } => {
                 self.cancelled.insert(fetch);
