@@ -1,8 +1,9 @@
 //! The torrent: what a file or folder is made of, and the proof of each part.
 //!
 //! [`layout`] says where chunks lie, [`hashes`] what they must hash to, [`chunk_size`] how large they are,
-//! [`id`] what the whole is called, [`json`] how it stands in torrent.json.
+//! `by_hash` which chunks have a hash, [`id`] what the whole is called, [`json`] how it stands in torrent.json.
 
+mod by_hash;
 pub mod chunk_size;
 pub mod hashes;
 pub mod id;
@@ -16,6 +17,7 @@ pub use hashes::ChunkHashes;
 pub use json::{MAX_TORRENT_JSON, ParseError};
 pub use layout::{FileEntry, Layout, LayoutError, NewFile, Shape, Span};
 
+use self::by_hash::ByHash;
 use crate::{BaseUrl, ChunkIndex, ChunkSet, Hash, HashAlgorithm, TorrentId};
 
 /// Most chunks of a torrent: a bitmap of 128 KiB and a torrent.json that a browser still opens.
@@ -31,8 +33,8 @@ pub struct Torrent {
     file_hash: Hash,
     tracker: Option<BaseUrl>,
     id: TorrentId,
-    /// All chunks in the order of their hashes, equal ones in file order: four bytes a chunk.
-    by_hash: OnceLock<Vec<ChunkIndex>>,
+    /// Made when it is first asked for.
+    by_hash: OnceLock<ByHash>,
 }
 
 /// Parts that do not belong together.
@@ -144,18 +146,9 @@ impl Torrent {
     }
 
     /// The chunks that have this hash, in file order: usually one, several where content repeats (twins).
-    /// The table behind it is made at the first call; a look into it is a binary search.
+    /// The table behind it is made at the first call.
     pub fn chunks_with(&self, hash: &Hash) -> &[ChunkIndex] {
-        let by_hash = self.by_hash.get_or_init(|| {
-            let mut by_hash: Vec<ChunkIndex> = (0..self.chunk_count()).map(ChunkIndex::new).collect();
-            by_hash.sort_by(|one, other| self.hashes.raw(*one).cmp(self.hashes.raw(*other)));
-            by_hash
-        });
-        let wanted = hash.as_bytes();
-        let first = by_hash.partition_point(|chunk| self.hashes.raw(*chunk) < wanted);
-        let found = &by_hash[first..];
-        // A file of zeros has a million equal chunks, and each is looked up: they are not to be counted one by one.
-        &found[..found.partition_point(|chunk| self.hashes.raw(*chunk) == wanted)]
+        self.by_hash.get_or_init(|| ByHash::new(&self.hashes)).chunks(&self.hashes, hash.as_bytes())
     }
 
     /// Every chunk with the same hash and length as `chunk`, itself included, in file order.
