@@ -28,8 +28,8 @@ pub(crate) enum Happening {
     Round(NodeId),
     /// The first answer of a neighbour arrives, or does not.
     Meets(NodeId, PeerKey),
-    /// A neighbour's first gain after a silence is told.
-    Told(NodeId, PeerKey),
+    /// What a peer gained is told at once to those of its followers that are of this group.
+    Told(NodeId, u32),
     /// A neighbour is found to be gone.
     Loses(NodeId, PeerKey),
     /// A neighbour answers whom it knows.

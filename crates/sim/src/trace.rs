@@ -41,7 +41,7 @@ impl Trace {
             Happening::Whole(id) => (16, of(*id)),
             Happening::Stored(id) => (17, of(*id)),
             Happening::Suggested(node, key, _) => (20, node.word() << 32 | u64::from(key.get())),
-            Happening::Told(node, key) => (21, node.word() << 32 | u64::from(key.get())),
+            Happening::Told(node, group) => (21, node.word() << 32 | u64::from(*group)),
             Happening::Failed(node, fetch, _) => (18, node.word() << 40 ^ fetch.get()),
         };
         for word in [at.nanos(), kind, what] {

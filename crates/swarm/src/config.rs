@@ -29,9 +29,10 @@ pub struct Config {
     /// Where there is no room, one in this time gives way to a newcomer, and each has at least this long to show what it is worth.
     pub renew_every: Duration,
     /// A gain that no more neighbours hold than this, complete ones not counted, is told at once [`Action::Tell`](crate::Action::Tell) …
-    pub rare_most: usize,
-    /// … where there are so many neighbours. In a large swarm the way of a new chunk is what all wait for, and gathering gains is a part of it; in a
-    /// small one everything is new for a while, and telling each gain costs more than it brings (decision 12).
+    pub rare_most: u16,
+    /// … where there are so many neighbours, and so is whatever is gained while nothing is being sent. In a large swarm the way of a new chunk is
+    /// what all wait for, and gathering gains is a part of it; in a small one everything is new for a while, and telling each gain costs
+    /// more than it brings (decisions 12 and 15).
     pub rare_among: usize,
     /// Pause after the first search for neighbours; it doubles with every search that did not help.
     pub find_first: Duration,

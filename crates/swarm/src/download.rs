@@ -157,6 +157,12 @@ impl Download {
         self.neighbours.len()
     }
 
+    /// So many that what is gained while nothing is being sent is to be told at once
+    /// ([`Config::rare_among`](crate::Config::rare_among)).
+    pub fn is_among_many(&self) -> bool {
+        self.neighbours.len() >= self.config.rare_among
+    }
+
     /// Bytes per second that a neighbour sends while asked; `None` before it was measured.
     pub fn rate_of(&self, peer: PeerKey) -> Option<u64> {
         self.neighbours.get(peer)?.score.rate()

@@ -129,7 +129,7 @@ impl<'a> World<'a> {
             Happening::Buffered(node, request) => self.is_buffered(node, request),
             Happening::Round(node) => self.round(node),
             Happening::Meets(node, key) => self.meets(node, key),
-            Happening::Told(node, key) => self.told(node, key),
+            Happening::Told(node, group) => self.told(node, group),
             Happening::Loses(node, key) => self.loses(node, key),
             Happening::Hears(node, key) => self.hears(node, key),
             Happening::Announces(node) => self.announces(node),

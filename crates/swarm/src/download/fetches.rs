@@ -6,9 +6,7 @@ use protocol::{ChunkIndex, Time};
 
 use super::Download;
 use super::chunk_table::State;
-use super::neighbour::Neighbour;
 use crate::inflight::Fetch;
-use crate::picker::Holding;
 use crate::{Action, DropReason, Failure, FetchId, PeerKey};
 
 impl Download {
@@ -123,13 +121,10 @@ impl Download {
         }
     }
 
-    /// Whether hardly any neighbour holds `chunk`, as far as is known here. Complete ones are not counted: what only a seed holds is the
-    /// rarest of all. Asked before anything is heard of whoever holds it from now on: that is not noted any more.
+    /// Whether hardly any of many neighbours holds `chunk`, as far as is known here. Complete ones are not counted: what only a seed holds
+    /// is the rarest of all.
     fn is_rare(&self, chunk: ChunkIndex) -> bool {
-        let holds = |neighbour: &Neighbour| matches!(&neighbour.holding, Holding::Some(held) if held.contains(chunk.get()));
-        let holders = || self.neighbours.iter().filter(|(_, neighbour)| holds(neighbour));
-        self.neighbours.len() >= self.config.rare_among
-            && holders().take(self.config.rare_most + 1).count() <= self.config.rare_most
+        self.is_among_many() && self.table.availability().partial(chunk.get()) <= self.config.rare_most
     }
 
     pub(super) fn store_failed(&mut self, chunk: ChunkIndex) {

@@ -262,7 +262,7 @@ fn tells_at_once(neighbours: u32, holders: u32) -> bool {
 #[test]
 fn in_a_large_swarm_what_hardly_anybody_has_is_told_at_once() {
     let Config { rare_among, rare_most, .. } = Config::default();
-    let (many, few) = (u32::try_from(rare_among).unwrap(), u32::try_from(rare_most).unwrap());
+    let (many, few) = (u32::try_from(rare_among).unwrap(), u32::from(rare_most));
     assert!(tells_at_once(many, 0));
     assert!(tells_at_once(many, few));
     assert!(!tells_at_once(many, few + 1));
