@@ -59,9 +59,9 @@ impl Gate {
         turn.await.unwrap_or(Ok(())).map(|()| slot)
     }
 
-    /// Whether nothing is being sent: nobody wants what is known to be here, or nobody knows it.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.active() == 0
+    /// How many bodies are being sent.
+    pub(crate) fn sending(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.active()
     }
 
     /// How many requests wait.
@@ -109,7 +109,9 @@ mod tests {
     #[tokio::test]
     async fn a_slot_given_back_lets_the_next_one_in() {
         let gate = gate(1);
+        assert_eq!(gate.sending(), 0);
         let first = gate.enter(Requester::new(1), Demand::Here, 1).await.unwrap();
+        assert_eq!(gate.sending(), 1);
         let waiting = tokio::spawn({
             let gate = gate.clone();
             async move { gate.enter(Requester::new(2), Demand::Here, 1).await.map(drop) }
@@ -119,7 +121,7 @@ mod tests {
         }
         drop(first);
         waiting.await.unwrap().unwrap();
-        assert_eq!(gate.queue_len(), 0);
+        assert_eq!((gate.sending(), gate.queue_len()), (0, 0));
     }
 
     #[tokio::test]

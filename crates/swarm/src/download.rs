@@ -157,9 +157,14 @@ impl Download {
         self.neighbours.len()
     }
 
-    /// So many that what is gained while nothing is being sent is to be told at once
-    /// ([`Config::rare_among`](crate::Config::rare_among)).
-    pub fn is_among_many(&self) -> bool {
+    /// Whether what is gained while so many bodies are being sent is to be told at once, whatever it is: an uplink is idle because nobody
+    /// knows what it could send. The shell asks, since only it knows; what is rare is said by [`Action::Tell`].
+    pub fn tells_at_once(&self, sending: usize) -> bool {
+        sending == 0 && self.is_among_many()
+    }
+
+    /// So many neighbours that telling at once brings more than it costs.
+    fn is_among_many(&self) -> bool {
         self.neighbours.len() >= self.config.rare_among
     }
 

@@ -232,7 +232,7 @@ impl Driver {
 
     fn stored(&mut self, chunk: ChunkIndex, bytes: u64, source: Source, actions: &mut Vec<Action>) {
         self.count(bytes, source);
-        if self.brain.is_among_many() && self.context.gate.is_idle() {
+        if self.brain.tells_at_once(self.context.gate.sending()) {
             self.holding.press();
         }
         self.tell_brain(Event::ChunkStored { chunk }, actions);

@@ -176,14 +176,20 @@ mod tests {
         (Holding::partial(torrent, partial, None, BASE), chunks)
     }
 
+    /// One that has gained as many as are told at the next look, and the chunks that it may gain now.
+    fn past_the_first(folder: &std::path::Path) -> (Holding, Vec<VerifiedChunk>) {
+        let first = usize::try_from(FIRST).unwrap();
+        let (holding, mut chunks) = begun(folder, first + 4);
+        for chunk in chunks.drain(..first) {
+            holding.store(&chunk).unwrap();
+        }
+        (holding, chunks)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn gains_that_keep_coming_are_told_together_and_one_after_a_silence_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let (holding, chunks) = begun(folder.path(), 20);
-        let (first, others) = chunks.split_at(FIRST.try_into().unwrap());
-        for chunk in first {
-            holding.store(chunk).unwrap();
-        }
+        let (holding, others) = past_the_first(folder.path());
         let gain = async |after: Duration, chunk: usize| {
             tokio::time::advance(after).await;
             holding.store(&others[chunk]).unwrap();
@@ -214,11 +220,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_gain_that_presses_is_told_at_once_also_to_somebody_who_asks_a_little_later() {
         let folder = tempfile::tempdir().unwrap();
-        let (holding, chunks) = begun(folder.path(), 20);
-        let (first, others) = chunks.split_at(FIRST.try_into().unwrap());
-        for chunk in first {
-            holding.store(chunk).unwrap();
-        }
+        let (holding, others) = past_the_first(folder.path());
         let asked = Instant::now();
         tokio::join!(worth_telling(&holding, BASE + FIRST), async {
             tokio::time::advance(LOOK / 5).await;

@@ -227,8 +227,8 @@ impl World<'_> {
         let node = self.node(id);
         let before = std::mem::replace(&mut node.gained_at, now);
         let after_silence = before == Time::ZERO || now.since(before) >= batch;
-        let among_many = node.brain.as_deref().is_some_and(swarm::Download::is_among_many);
-        if after_silence || (among_many && node.upload.active() == 0) {
+        let sending = node.upload.active();
+        if after_silence || node.brain.as_deref().is_some_and(|brain| brain.tells_at_once(sending)) {
             self.tell_at_once(id);
         }
     }

@@ -238,8 +238,9 @@ fn a_local_copy_needs_no_fetch_and_cancels_those_under_way() {
     assert_eq!(world.brain.remaining(), 48);
 }
 
-/// Whether a brain with so many neighbours besides a seed, of which so many hold chunk 0, has it told at once when it is stored.
-fn tells_at_once(neighbours: u32, holders: u32) -> bool {
+/// Whether a brain with so many neighbours besides a seed, of which so many hold chunk 0, has it told at once when it is stored; and whether
+/// it has anything told at once while nothing, and while one body is being sent.
+fn tells_at_once(neighbours: u32, holders: u32) -> (bool, bool, bool) {
     let mut brain = Download::new(Config::default(), 10, ChunkSet::full(10), 1);
     let mut actions = Vec::new();
     let mut tell = |event| brain.handle(Time::ZERO, event, &mut actions);
@@ -256,15 +257,16 @@ fn tells_at_once(neighbours: u32, holders: u32) -> bool {
     tell(Event::PeerFound { peer: seed });
     tell(Event::PeerGained { peer: seed, chunks: Gained::All });
     tell(Event::ChunkStored { chunk: ChunkIndex::new(0) });
-    actions.contains(&Action::Tell)
+    (actions.contains(&Action::Tell), brain.tells_at_once(0), brain.tells_at_once(1))
 }
 
 #[test]
-fn in_a_large_swarm_what_hardly_anybody_has_is_told_at_once() {
+fn in_a_large_swarm_what_hardly_anybody_has_is_told_at_once_and_all_while_nothing_is_sent() {
     let Config { rare_among, rare_most, .. } = Config::default();
     let (many, few) = (u32::try_from(rare_among).unwrap(), u32::from(rare_most));
-    assert!(tells_at_once(many, 0));
-    assert!(tells_at_once(many, few));
-    assert!(!tells_at_once(many, few + 1));
-    assert!(!tells_at_once(many / 2, 0), "gathered: telling costs a small swarm more than it brings");
+    assert_eq!(tells_at_once(many, 0), (true, true, false));
+    assert_eq!(tells_at_once(many, few), (true, true, false));
+    assert_eq!(tells_at_once(many, few + 1), (false, true, false));
+    let in_a_small_one = tells_at_once(many / 2, 0);
+    assert_eq!(in_a_small_one, (false, false, false), "gathered: telling costs it more than it brings");
 }
