@@ -101,7 +101,8 @@ fn main() {
     }
     println!("case    T/fluid T/chunks   p50   p99  copies control  waste refused   events  trace");
     for name in names {
-        for seed in 1..=seeds {
+        let only = knobs.iter().find(|(knob, _)| knob == "only").map(|&(_, seed)| seed);
+        for seed in only.map_or(1..=seeds, |seed| seed..=seed) {
             let Some(mut rollout) = case(&name) else {
                 println!("{name}: no such case");
                 break;

@@ -45,6 +45,8 @@ pub(crate) struct Flow {
     /// Bytes that its receiver's brain was not told of, and when it last was told of some.
     pub(crate) untold: u32,
     pub(crate) told_at: Time,
+    /// Its receiver has nothing of this sender yet, and is told of the first half.
+    pub(crate) of_new: bool,
 }
 
 impl Flow {

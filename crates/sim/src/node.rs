@@ -46,30 +46,38 @@ pub(crate) enum Presence {
 }
 
 /// A simulated peer.
+///
+/// In this order in memory: each slice that is sent, and each message, looks at the link of a peer that is in no cache, and finds all
+/// it needs in the first lines.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Node {
+    pub(crate) link: Link,
+    pub(crate) downlink: Downlink,
+    /// Payload bytes sent and received, whether or not they were of use.
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
     pub(crate) group: usize,
     pub(crate) role: Role,
-    pub(crate) link: Link,
     pub(crate) dialable: bool,
     pub(crate) conduct: Conduct,
     pub(crate) presence: Presence,
-    pub(crate) arrived: Time,
-    pub(crate) finished: Option<Time>,
-
+    pub(crate) uplink: Uplink,
     /// A leecher's download, until it is complete.
     pub(crate) brain: Option<Box<Download>>,
     /// The brain's timer that is planned.
     pub(crate) wake: Option<Time>,
-    /// What was asked for and is not settled, oldest first.
-    pub(crate) fetches: Vec<(FetchId, RequestId)>,
-    pub(crate) roster: Roster,
-    pub(crate) announcer: Announcer,
-
-    pub(crate) held: ChunkSet,
     /// What was stored, in order, for those who follow.
     pub(crate) gains: Vec<Gain>,
-    /// When the last of them was stored.
+    /// What was asked for and is not settled, oldest first.
+    pub(crate) fetches: Vec<(FetchId, RequestId)>,
+    pub(crate) held: ChunkSet,
+    pub(crate) roster: Roster,
+
+    pub(crate) arrived: Time,
+    pub(crate) finished: Option<Time>,
+    pub(crate) announcer: Announcer,
+    /// When the last gain was stored.
     pub(crate) gained_at: Time,
     /// When it last read what its neighbours gained, and how much it had gained itself by then.
     pub(crate) round: (Time, usize),
@@ -82,12 +90,6 @@ pub(crate) struct Node {
     pub(crate) firsts: FirstCopies,
     /// Requests that wait for a slot.
     pub(crate) queued: BTreeMap<Ticket, RequestId>,
-    pub(crate) uplink: Uplink,
-    pub(crate) downlink: Downlink,
-
-    /// Payload bytes sent and received, whether or not they were of use.
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
 }
 
 /// A chunk that was stored, and when: 12 bytes, because a large run has tens of millions.

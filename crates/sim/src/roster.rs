@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use protocol::{ChunkSet, Time};
+use protocol::{ChunkIndex, ChunkSet, Time};
 use swarm::{DropReason, Event, Gained, PeerKey};
 
-use crate::node::NodeId;
+use crate::node::{Gain, NodeId};
 
 /// Of the places for neighbours, one in so many is for those who come by themselves, and not for whom others name: without
 /// that, a swarm that starts at once is a graph in which those whom the tracker named first are followed by all, and the
@@ -54,6 +54,29 @@ impl Member {
         window.checked_shr(u32::try_from(halvings).unwrap_or(u32::MAX)).unwrap_or(0).max(first)
     }
 
+    /// Of what it gained, in order, what was not read.
+    pub(crate) fn unread<'a>(&self, gains: &'a [Gain]) -> &'a [Gain] {
+        let Reading::Upto(cursor) = self.reading else { return &[] };
+        gains.get(cursor..).unwrap_or_default()
+    }
+
+    /// Reads what it gained by then, of `chunks` in all.
+    pub(crate) fn read(&mut self, gains: &[Gain], until: Time, chunks: u32) -> Vec<(ChunkIndex, ChunkIndex)> {
+        let seen = self.unread(gains).iter().take_while(|gain| gain.at() <= until);
+        let runs: Vec<_> = seen.map(|gain| (gain.chunk(), gain.chunk())).collect();
+        if let (Reading::Upto(cursor), false) = (self.reading, runs.is_empty()) {
+            let read = cursor + runs.len();
+            self.reading = if read == chunks as usize { Reading::Done } else { Reading::Upto(read) };
+            self.something = true;
+        }
+        runs
+    }
+
+    /// Nothing of a body has come over a connection to it.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.window.0 == 0
+    }
+
     /// A connection to it has grown to this window.
     pub(crate) fn keep_window(&mut self, now: Time, window: u64) {
         self.window = (window.max(self.window_at(now, 0)), now);
@@ -86,7 +109,10 @@ pub(crate) struct Roster {
     /// Most of them: `neighbours_most` of its brain.
     most: usize,
     members: Vec<Member>,
-    keys: u32,
+    /// Key and peer of each member again, side by side: they are looked through at every message, and members are a cache line and a half each.
+    keys: Vec<PeerKey>,
+    nodes: Vec<NodeId>,
+    last_key: u32,
     banned: BTreeSet<NodeId>,
     left_alone: BTreeMap<NodeId, (Time, Duration)>,
     next_asked: u32,
@@ -113,17 +139,20 @@ impl Roster {
     }
 
     pub(crate) fn get(&self, key: PeerKey) -> Option<&Member> {
-        let at = self.members.binary_search_by_key(&key, |member| member.key).ok()?;
-        Some(&self.members[at])
+        Some(&self.members[self.place_of(key)?])
     }
 
     pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Member> {
-        let at = self.members.binary_search_by_key(&key, |member| member.key).ok()?;
+        let at = self.place_of(key)?;
         Some(&mut self.members[at])
     }
 
     pub(crate) fn key_of(&self, node: NodeId) -> Option<PeerKey> {
-        self.members.iter().find(|member| member.node == node).map(|member| member.key)
+        self.nodes.iter().position(|&other| other == node).map(|at| self.keys[at])
+    }
+
+    fn place_of(&self, key: PeerKey) -> Option<usize> {
+        self.keys.binary_search(&key).ok()
     }
 
     pub(crate) fn members(&self) -> &[Member] {
@@ -207,7 +236,9 @@ impl Roster {
 
     /// A neighbour is gone; it may come back.
     pub(crate) fn lost(&mut self, now: Time, key: PeerKey) {
-        let Ok(at) = self.members.binary_search_by_key(&key, |member| member.key) else { return };
+        let Some(at) = self.place_of(key) else { return };
+        self.keys.remove(at);
+        self.nodes.remove(at);
         let member = self.members.remove(at);
         let (until, pause) = self.left_alone.entry(member.node).or_insert((now, LEFT_ALONE_FIRST));
         *until = now + *pause;
@@ -226,17 +257,17 @@ impl Roster {
 
     /// The neighbour whose turn it is to be asked whom it knows.
     pub(crate) fn ask_next(&mut self) -> Option<PeerKey> {
-        let of = |from: u32, members: &[Member]| {
-            members.iter().map(|member| member.key).find(|key| key.get() >= from)
-        };
-        let key = of(self.next_asked, &self.members).or_else(|| of(0, &self.members))?;
+        let of = |from: u32| self.keys.iter().copied().find(|key| key.get() >= from);
+        let key = of(self.next_asked).or_else(|| of(0))?;
         self.next_asked = key.get() + 1;
         Some(key)
     }
 
     fn take_in(&mut self, node: NodeId) -> PeerKey {
-        self.keys += 1;
-        let key = PeerKey::new(self.keys);
+        self.last_key += 1;
+        let key = PeerKey::new(self.last_key);
+        self.keys.push(key);
+        self.nodes.push(node);
         self.members.push(Member {
             key,
             node,
@@ -254,7 +285,7 @@ impl Roster {
 
     /// Ends it: the download is over. Who was seen alive is still told to others.
     pub(crate) fn clear(&mut self) {
-        self.members = Vec::new();
+        (self.members, self.keys, self.nodes) = (Vec::new(), Vec::new(), Vec::new());
         self.left_alone = BTreeMap::new();
     }
 

@@ -11,10 +11,9 @@ mod fetches;
 mod neighbour;
 mod neighbourhood;
 mod neighbours;
+mod pauses;
 mod renewal;
 mod timers;
-
-use std::collections::BTreeSet;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
 
@@ -24,6 +23,7 @@ use crate::picker::Picker;
 use crate::{Action, Config, Event, Gained, PeerKey};
 use chunk_table::ChunkTable;
 use neighbourhood::Neighbourhood;
+use pauses::Pauses;
 
 /// Decides what to fetch from whom, for one torrent, until every wanted chunk is stored.
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ pub struct Download {
     picker: Picker,
     finder: Finder,
     /// When pauses of neighbours end. An entry may be stale: a pause can be prolonged.
-    blocked: BTreeSet<(Time, PeerKey)>,
+    blocked: Pauses,
     /// When neighbours may be asked again for what they turned us away with.
-    avoided: BTreeSet<(Time, PeerKey)>,
+    avoided: Pauses,
     /// When a neighbour gave way to a newcomer last.
     renewed_at: Option<Time>,
     /// When the fetches in flight are to be looked at.
@@ -89,8 +89,8 @@ impl Download {
             fetches: Inflight::default(),
             picker: Picker::new(config.order, config.wishes_most, seed),
             finder: Finder::new(&config),
-            blocked: BTreeSet::new(),
-            avoided: BTreeSet::new(),
+            blocked: Pauses::default(),
+            avoided: Pauses::default(),
             renewed_at: None,
             look_at: None,
             disk_fails: false,
@@ -185,10 +185,8 @@ impl Download {
             return Some(Waiting::NoPeers);
         }
         let nobody_has = self.table.availability().held_by_nobody();
-        match self.blocked.first() {
-            Some(&(until, _)) if nobody_has < self.table.missing().count() => {
-                Some(Waiting::BackingOff { until })
-            }
+        match self.blocked.next() {
+            Some(until) if nobody_has < self.table.missing().count() => Some(Waiting::BackingOff { until }),
             _ => Some(Waiting::NobodyHas(nobody_has)),
         }
     }

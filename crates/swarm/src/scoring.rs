@@ -80,6 +80,12 @@ impl Score {
         self.meter.add(now, bytes);
     }
 
+    /// It has not sent half a chunk yet. A second request would stand behind the first that long; it goes out while the other half
+    /// comes.
+    pub(crate) const fn is_new(&self, config: &Config) -> bool {
+        self.received < config.chunk_bytes as u64 / 2
+    }
+
     /// What it brought since that was counted anew, in bytes.
     pub(crate) const fn brought(&self) -> u64 {
         self.received - self.counted
@@ -112,7 +118,8 @@ impl Score {
         };
         let shown = self.received.saturating_mul(2).saturating_add(config.window_first);
         let chunks = window.min(shown).min(config.window_last) / u64::from(config.chunk_bytes.max(1));
-        let wanted = u32::try_from(chunks).unwrap_or(u32::MAX).min(share).max(config.depth_least);
+        let least = if self.is_new(config) { 1 } else { config.depth_least };
+        let wanted = u32::try_from(chunks).unwrap_or(u32::MAX).min(share).max(least);
         wanted.min(config.depth_most).min(self.accepts).max(1)
     }
 

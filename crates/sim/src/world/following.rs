@@ -191,7 +191,6 @@ impl World<'_> {
         self.control.gains += POLL.0 + answer;
         self.charge(Some(id), Some(of), POLL.0);
         self.charge(Some(of), Some(id), answer);
-        self.node(id).roster.note(key, true);
         self.tell(id, Event::PeerGained { peer: key, chunks: Gained::Runs(runs) });
     }
 
@@ -203,21 +202,15 @@ impl World<'_> {
         news
     }
 
-    /// The same of one neighbour.
+    /// The same of one neighbour. Most have nothing new, so that this is looked at first.
     fn news_of(&self, id: NodeId, member: &mut Member) -> Option<News> {
-        let Reading::Upto(cursor) = member.reading else { return None };
-        let late = self.message_delay(member.node, id);
         let other = &self.nodes[member.node.slot()];
-        let unread = other.gains.get(cursor..).unwrap_or_default().iter();
-        let seen = unread.take_while(|gain| gain.at() + late <= self.now);
-        let runs: Vec<_> = seen.map(|gain| (gain.chunk(), gain.chunk())).collect();
-        if runs.is_empty() || !other.is_here() {
+        if !other.is_here() || member.unread(&other.gains).is_empty() {
             return None;
         }
-        let read = cursor + runs.len();
-        let all = read == self.rollout.chunks() as usize;
-        member.reading = if all { Reading::Done } else { Reading::Upto(read) };
-        Some(News { key: member.key, of: member.node, runs })
+        let until = self.sent_by(member.node, id);
+        let runs = member.read(&other.gains, until, self.rollout.chunks());
+        (!runs.is_empty()).then_some(News { key: member.key, of: member.node, runs })
     }
 
     /// A peer gained a chunk: the first after a silence is told at once, and among many neighbours whatever is gained while
@@ -252,16 +245,30 @@ impl World<'_> {
 
     /// Followers of this group hear what a peer gained.
     pub(super) fn told(&mut self, of: NodeId, group: u32) {
-        for (id, key) in self.nodes[of.slot()].followers.clone() {
+        if !self.nodes[of.slot()].is_here() {
+            return;
+        }
+        let chunks = self.rollout.chunks();
+        // Put back below: nothing is told before all have read.
+        let followers = std::mem::take(&mut self.node(of).followers);
+        let gains = std::mem::take(&mut self.node(of).gains);
+        let mut news = Vec::with_capacity(followers.len());
+        let mut until = None;
+        for &(id, key) in &followers {
             if self.nodes[id.slot()].group != group as usize {
                 continue;
             }
-            let mut roster = std::mem::take(&mut self.node(id).roster);
-            let news = roster.get_mut(key).and_then(|member| self.news_of(id, member));
-            self.node(id).roster = roster;
-            if let Some(news) = news {
-                self.hear_news(id, news);
+            let until = *until.get_or_insert_with(|| self.sent_by(of, id));
+            let Some(member) = self.node(id).roster.get_mut(key) else { continue };
+            let runs = member.read(&gains, until, chunks);
+            if !runs.is_empty() {
+                news.push((id, News { key, of, runs }));
             }
+        }
+        let node = self.node(of);
+        (node.followers, node.gains) = (followers, gains);
+        for (id, news) in news {
+            self.hear_news(id, news);
         }
     }
 }

@@ -165,6 +165,11 @@ impl<'a> World<'a> {
         self.delay(from, to) + if sends { self.rollout.network.uplink_queue } else { Duration::ZERO }
     }
 
+    /// When a small message was sent that arrives now.
+    fn sent_by(&self, from: NodeId, to: NodeId) -> Time {
+        Time::from(self.now.since(Time::ZERO + self.message_delay(from, to)))
+    }
+
     fn site(&self, node: NodeId) -> usize {
         self.rollout.groups[self.nodes[node.slot()].group].site
     }

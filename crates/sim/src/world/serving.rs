@@ -12,6 +12,7 @@ use crate::agenda::Happening;
 use crate::network::{ACKNOWLEDGED_PPM, Flow, Loss, Next, slice_of};
 use crate::node::NodeId;
 use crate::requests::{RequestId, Stage};
+use crate::roster::Member;
 
 /// Head of an answer that brings a chunk, in bytes.
 const ANSWER: u64 = 290;
@@ -138,6 +139,7 @@ impl World<'_> {
         let member = self.nodes[from.slot()].roster.get(key);
         let first = self.rollout.network.first_window;
         let window = member.map_or(first, |member| member.window_at(now, first));
+        let of_new = member.is_some_and(Member::is_new);
         self.control.requests += ANSWER;
         self.charge(None, Some(from), ANSWER);
         let head = if self.rollout.network.control_costs { self.on_wire(ANSWER) } else { 0 };
@@ -156,6 +158,7 @@ impl World<'_> {
             window,
             untold: 0,
             told_at,
+            of_new,
         });
         let at = uplink.busy_until.max(now);
         self.arm_uplink(id, at);
@@ -280,9 +283,11 @@ impl World<'_> {
     /// Plans a report to the brain of what came of a body, if the last one is long enough ago.
     fn report(&mut self, flow: &mut Flow, at: Time, slice: u32) {
         flow.untold += slice;
-        if at.since(flow.told_at) >= REPORT
+        let half_is_news = flow.of_new && flow.untold >= self.rollout.chunk_bytes / 2;
+        if (half_is_news || at.since(flow.told_at) >= REPORT)
             && let Some(request) = self.requests.get_mut(flow.request)
         {
+            flow.of_new = false;
             let bytes = std::mem::take(&mut flow.untold);
             request.told += bytes;
             flow.told_at = at;

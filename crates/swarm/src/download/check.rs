@@ -19,6 +19,8 @@ impl Download {
         self.check_counts();
         self.check_limits();
         self.check_nobody_idle();
+        self.blocked.check_invariants();
+        self.avoided.check_invariants();
         assert!(self.eager.is_empty() && !self.all_eager, "work was left undone");
         assert!(self.look_at.is_none() || self.fetches.flying() > 0, "nothing flies that could be looked at");
         assert!(!(self.finished && self.wake.is_some()), "a finished download has nothing to wake for");
@@ -80,7 +82,7 @@ impl Download {
             return;
         }
         for (peer, neighbour) in self.neighbours.iter() {
-            let paused = self.blocked.contains(&(neighbour.score.blocked_until, peer));
+            let paused = self.blocked.contains(neighbour.score.blocked_until, peer);
             let useful = self.table.missing().iter().any(|chunk| neighbour.offers(chunk));
             assert!(!(neighbour.dry && useful), "{peer:?} holds what is missing and is called dry");
             assert!(neighbour.flying > 0 || paused || !useful, "{peer:?} is idle and holds what is missing");

@@ -27,7 +27,11 @@ impl Download {
         let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.landed) else { return };
         fetch.received(now, bytes.into());
         if let Some(neighbour) = self.neighbours.get_mut(fetch.peer) {
+            let was_new = neighbour.score.is_new(&self.config);
             neighbour.score.received(now, bytes.into());
+            if was_new && !neighbour.score.is_new(&self.config) {
+                self.eager.push(fetch.peer);
+            }
         }
     }
 
@@ -83,7 +87,7 @@ impl Download {
         let pause = retry_after.clamp(self.config.elsewhere_least, self.config.busy_most);
         let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         neighbour.avoided.push((chunk.get(), now + pause));
-        self.avoided.insert((now + pause, peer));
+        self.avoided.insert(now + pause, peer);
         if neighbour.avoided.len() >= self.config.avoided_most {
             self.block(now, peer, pause);
         }

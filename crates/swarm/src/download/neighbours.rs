@@ -48,13 +48,16 @@ impl Download {
         }
     }
 
-    fn add_holdings(&mut self, peer: PeerKey, chunks: impl Iterator<Item = ChunkIndex>) {
+    fn add_holdings(&mut self, peer: PeerKey, mut chunks: impl Iterator<Item = ChunkIndex>) {
+        // Who holds what is stored here matters to nobody: half of all gains end at this line, before the neighbour is looked up.
+        let Some(first) = chunks.by_ref().find(|&chunk| self.table.state(chunk) != State::Stored) else {
+            return;
+        };
         let Some(neighbour) = self.neighbours.get_mut(peer) else { return };
         let Holding::Some(held) = &mut neighbour.holding else { return };
         let mut news = false;
-        for chunk in chunks {
+        for chunk in std::iter::once(first).chain(chunks) {
             let state = self.table.state(chunk);
-            // Who holds what is stored here matters to nobody: half of all gains end at this line.
             if state != State::Stored && held.insert(chunk.get()) {
                 self.table.availability_mut().gained(chunk.get());
                 neighbour.dry &= state != State::Missing;
@@ -141,9 +144,9 @@ impl Download {
         if let Some(neighbour) = self.neighbours.get_mut(peer) {
             let until = now + pause.saturating_add(jitter);
             if until > neighbour.score.blocked_until {
-                self.blocked.remove(&(neighbour.score.blocked_until, peer));
+                self.blocked.remove(neighbour.score.blocked_until, peer);
                 neighbour.score.blocked_until = until;
-                self.blocked.insert((until, peer));
+                self.blocked.insert(until, peer);
             }
         }
     }
@@ -164,9 +167,9 @@ impl Download {
     /// Forgets a neighbour and the fetches that fly to it. What has landed is verified and stored as it is.
     fn remove_neighbour(&mut self, now: Time, peer: PeerKey) -> Vec<FetchId> {
         let Some(neighbour) = self.neighbours.remove(peer) else { return Vec::new() };
-        self.blocked.remove(&(neighbour.score.blocked_until, peer));
+        self.blocked.remove(neighbour.score.blocked_until, peer);
         for &(_, until) in &neighbour.avoided {
-            self.avoided.remove(&(until, peer));
+            self.avoided.remove(until, peer);
         }
         match &neighbour.holding {
             Holding::All => self.table.availability_mut().complete_left(),

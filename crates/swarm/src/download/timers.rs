@@ -14,16 +14,10 @@ const NAP_LEAST: Duration = Duration::from_millis(1);
 impl Download {
     /// Does what is due, whatever event brought the time.
     pub(super) fn fire_timers(&mut self, now: Time, actions: &mut Vec<Action>) {
-        while let Some(&(until, peer)) = self.blocked.first()
-            && until <= now
-        {
-            self.blocked.pop_first();
+        while let Some(peer) = self.blocked.pop_ended(now) {
             self.eager.push(peer);
         }
-        while let Some(&(until, peer)) = self.avoided.first()
-            && until <= now
-        {
-            self.avoided.pop_first();
+        while let Some(peer) = self.avoided.pop_ended(now) {
             if let Some(neighbour) = self.neighbours.get_mut(peer) {
                 neighbour.avoided.retain(|&(_, until)| until > now);
                 neighbour.dry = false;
@@ -46,9 +40,7 @@ impl Download {
         } else if self.table.missing().is_empty() {
             self.look_by(now + self.config.endgame_every);
         }
-        let pause_ends = self.blocked.first().map(|&(until, _)| until);
-        let avoided_until = self.avoided.first().map(|&(until, _)| until);
-        let due = [self.look_at, pause_ends, avoided_until, self.finder.wake_at()];
+        let due = [self.look_at, self.blocked.next(), self.avoided.next(), self.finder.wake_at()];
         self.wake = due.into_iter().flatten().min().map(|at| at.max(now + NAP_LEAST));
     }
 

@@ -189,9 +189,7 @@ impl Slots {
                 }
             }
         };
-        if self.phase != Phase::Starting {
-            self.limit = self.limit.max(self.least);
-        }
+        self.limit = self.limit.max(self.least);
     }
 
     /// Bodies of the mean size that the best rate sends in [`BODY_TIME`]. While what is sent is nowhere else, half as

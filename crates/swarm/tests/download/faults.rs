@@ -223,7 +223,7 @@ fn those_who_were_refused_together_do_not_come_back_together() {
 
 #[test]
 fn of_two_pauses_the_longer_one_holds() {
-    let mut world = World::new(1024 * KIB, 10);
+    let mut world = World::new(64 * KIB, 10);
     world.seed(1, Manner::Mute);
     let [first, second] = world.open_of(1)[..] else { panic!("two fetches of an unmeasured neighbour") };
     world.fail(first.fetch, Failure::Busy { retry_after: seconds(20) });

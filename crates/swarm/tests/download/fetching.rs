@@ -34,7 +34,7 @@ fn only_wanted_chunks_are_fetched() {
     let mut missing = ChunkSet::empty(10);
     missing.insert(ChunkIndex::new(3));
     missing.insert(ChunkIndex::new(8));
-    let mut brain = Download::new(Config::default(), 10, missing, 1);
+    let mut brain = Download::new(Config { chunk_bytes: 64 << 10, ..Config::default() }, 10, missing, 1);
     let mut actions = Vec::new();
     let peer = PeerKey::new(1);
     brain.handle(Time::ZERO, Event::PeerFound { peer }, &mut actions);
@@ -74,9 +74,9 @@ fn many_tiny_chunks_and_few_large_ones_fly_at_a_time() {
     for (chunk_bytes, first, most) in [
         (2 * KIB, 64, 512),
         (16 * KIB, 8, 256),
-        (256 * KIB, 2, 16),
-        (1024 * KIB, 2, 4),
-        (16 * 1024 * KIB, 2, 2),
+        (256 * KIB, 1, 16),
+        (1024 * KIB, 1, 4),
+        (16 * 1024 * KIB, 1, 2),
     ] {
         let mut world = World::new(chunk_bytes, 2000);
         world.seed(1, Manner::Serves(100 * MIB));
@@ -84,6 +84,17 @@ fn many_tiny_chunks_and_few_large_ones_fly_at_a_time() {
         world.run_until(seconds(60), |world| world.stored.len() >= 300);
         assert_eq!(world.brain.in_flight(), most, "{chunk_bytes} bytes, at full speed");
     }
+}
+
+#[test]
+fn who_has_sent_nothing_is_asked_for_one_large_chunk_and_for_the_next_once_half_of_it_came() {
+    let mut world = World::new(1024 * KIB, 100);
+    world.seed(1, Manner::Mute);
+    let [first] = world.open_of(1)[..] else { panic!("one fetch") };
+    world.tell(Event::BytesArrived { fetch: first.fetch, bytes: 512 * KIB - 1 });
+    assert_eq!(world.asked_of(1).len(), 1, "not quite half");
+    world.tell(Event::BytesArrived { fetch: first.fetch, bytes: 1 });
+    assert_eq!(world.asked_of(1).len(), 2, "while the other half comes");
 }
 
 #[test]
@@ -117,6 +128,9 @@ fn past_that_limit_many_neighbours_are_asked_for_a_chunk_each_up_to_another_one(
     let mut in_flight = Vec::new();
     for peer in 0..20 {
         world.seed(peer, Manner::Serves(MIB));
+        for half in world.open_of(peer) {
+            world.tell(Event::BytesArrived { fetch: half.fetch, bytes: 512 * KIB });
+        }
         in_flight.push(world.brain.in_flight());
     }
     assert_eq!((in_flight[3], in_flight[11], in_flight[19]), (8, 12, 16), "{in_flight:?}");

@@ -22,9 +22,9 @@ fn a10_one_dripper_of_three_does_not_double_the_time() {
 
 #[test]
 fn a10_a_stuck_fetch_is_asked_for_elsewhere_and_cancelled_when_that_succeeds() {
-    let mut world = World::new(1024 * KIB, 1000);
+    let mut world = World::new(64 * KIB, 1000);
     world.seed(1, Manner::Drips);
-    world.seed(2, Manner::Serves(MIB));
+    world.seed(2, Manner::Serves(64 * MIB / 1024));
     let stuck = world.open_of(1);
     assert_eq!(stuck.len(), 2);
     world.run_until(seconds(12), |world| stuck.iter().all(|asked| world.cancelled.contains(&asked.fetch)));
@@ -39,7 +39,7 @@ fn a10_a_stuck_fetch_is_asked_for_elsewhere_and_cancelled_when_that_succeeds() {
 
 #[test]
 fn a10_nothing_more_is_asked_of_a_neighbour_while_a_fetch_is_stuck_there() {
-    let mut world = World::new(1024 * KIB, 50);
+    let mut world = World::new(64 * KIB, 50);
     world.seed(1, Manner::Mute);
     let [moves, stuck] = world.open_of(1)[..] else { panic!("two fetches of an unmeasured neighbour") };
     world.tell(Event::BytesArrived { fetch: stuck.fetch, bytes: 1 });
@@ -47,7 +47,7 @@ fn a10_nothing_more_is_asked_of_a_neighbour_while_a_fetch_is_stuck_there() {
     world.tell(Event::Arrived { fetch: moves.fetch });
     world.tell(Event::ChunkStored { chunk: ChunkIndex::new(moves.chunk) });
     assert_eq!(world.asked_of(1).len(), 2);
-    world.tell(Event::BytesArrived { fetch: stuck.fetch, bytes: 1_000_000 });
+    world.tell(Event::BytesArrived { fetch: stuck.fetch, bytes: 60_000 });
     world.pass(seconds(6));
     assert!(world.asked_of(1).len() > 2, "it moves again");
 }
