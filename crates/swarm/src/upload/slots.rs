@@ -17,8 +17,8 @@ use crate::UploadConfig;
 const BODY_TIME: Duration = Duration::from_millis(180);
 /// … and are no more bytes than this: over a short fast way they would only fill memory.
 const BODY_TIME_BYTES: u64 = 16 << 20;
-/// Until this long after the first body nothing is decided: at the start of a swarm all connections are cold, and every rate
-/// is the swarm's and not the uplink's.
+/// Until this long after the first body the number only rises, to what the best rate needs: at the start of a swarm all connections are cold,
+/// and a low rate is the swarm's and not the uplink's.
 const WARM: Duration = Duration::from_millis(1500);
 /// Unless the bodies of all slots are less than so many bytes together: their connections are cold whatever is done, and where
 /// acknowledgements wait behind what their senders send, 1 MiB is on its way for 150 ms.
@@ -277,6 +277,20 @@ mod tests {
     fn a_fast_uplink_sends_more_at_a_time_while_that_is_nowhere_else() {
         assert_eq!(settles_with(1_000_000_000, 1, Slots::first_copy), 20);
         assert_eq!(settles_with(1_000_000, 1, Slots::first_copy), 8);
+    }
+
+    #[test]
+    fn a_fast_uplink_need_not_be_warm_to_have_the_slots_of_its_rate_and_a_slow_one_keeps_the_first_number() {
+        let config = UploadConfig::default();
+        for (rate, expected) in [(1_000_000_000, 20), (20_000_000, config.slots_first)] {
+            let (mut slots, mut now) = (Slots::new(&config), 0);
+            while now < 1_000 * MILLI {
+                now += 1_000_000 * 1_000_000_000 / rate;
+                slots.first_copy();
+                slots.sent(Time::from_nanos(now), 1_000_000, 1000, &config);
+            }
+            assert_eq!(slots.limit(), expected, "{rate} bytes a second");
+        }
     }
 
     #[test]
