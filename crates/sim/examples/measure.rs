@@ -102,7 +102,7 @@ fn main() {
     println!("case    T/fluid T/chunks   p50   p99  copies control  waste refused   events  trace");
     for name in names {
         let only = knobs.iter().find(|(knob, _)| knob == "only").map(|&(_, seed)| seed);
-        for seed in only.map_or(1..=seeds, |seed| seed..=seed) {
+        for seed in only.unwrap_or(1)..=only.unwrap_or(seeds) {
             let Some(mut rollout) = case(&name) else {
                 println!("{name}: no such case");
                 break;

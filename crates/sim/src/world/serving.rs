@@ -280,7 +280,8 @@ impl World<'_> {
         }
     }
 
-    /// Plans a report to the brain of what came of a body, if the last one is long enough ago.
+    /// Plans a report to the brain of what came of a body, if the last one is long enough ago, or this is half of the first
+    /// body of a neighbour.
     fn report(&mut self, flow: &mut Flow, at: Time, slice: u32) {
         flow.untold += slice;
         let half_is_news = flow.of_new && flow.untold >= self.rollout.chunk_bytes / 2;

@@ -1,7 +1,7 @@
 //! When pauses of neighbours end, the earliest at hand.
 //!
 //! Every event asks whether one has ended, and nearly always none has: the answer lies in the brain itself and not in a tree
-//! that is elsewhere in memory, where it took a large simulation a tenth of its time.
+//! that is elsewhere in memory, where asking took a sixth of the time that `Download::handle` itself needs in a large simulation.
 
 use std::collections::BTreeSet;
 

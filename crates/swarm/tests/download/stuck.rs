@@ -24,7 +24,7 @@ fn a10_one_dripper_of_three_does_not_double_the_time() {
 fn a10_a_stuck_fetch_is_asked_for_elsewhere_and_cancelled_when_that_succeeds() {
     let mut world = World::new(64 * KIB, 1000);
     world.seed(1, Manner::Drips);
-    world.seed(2, Manner::Serves(64 * MIB / 1024));
+    world.seed(2, Manner::Serves((64 * KIB).into()));
     let stuck = world.open_of(1);
     assert_eq!(stuck.len(), 2);
     world.run_until(seconds(12), |world| stuck.iter().all(|asked| world.cancelled.contains(&asked.fetch)));
