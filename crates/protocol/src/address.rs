@@ -26,7 +26,7 @@ pub enum Host {
 
 /// A DNS name: labels of letters, digits, `-` and `_`, in lowercase, the last not a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DnsName(String);
+pub struct DnsName(Box<str>);
 
 impl DnsName {
     /// The name.
@@ -92,7 +92,7 @@ impl FromStr for Host {
         if text.len() > MAX_NAME || !labels_are_right || ends_in_a_number(text) {
             return Err(BadAddress::Host);
         }
-        Ok(Host::Name(DnsName(text.to_ascii_lowercase())))
+        Ok(Host::Name(DnsName(text.to_ascii_lowercase().into())))
     }
 }
 

@@ -41,7 +41,7 @@ pub struct BaseUrl {
     scheme: Scheme,
     address: HostPort,
     /// Empty, or `/` and segments without a slash at the end.
-    prefix: String,
+    prefix: Box<str>,
 }
 
 /// Why a text is no base URL.
@@ -63,8 +63,8 @@ pub enum BadUrl {
 
 impl BaseUrl {
     /// Plain HTTP at this address, without a path.
-    pub const fn http(address: HostPort) -> Self {
-        BaseUrl { scheme: Scheme::Http, address, prefix: String::new() }
+    pub fn http(address: HostPort) -> Self {
+        BaseUrl { scheme: Scheme::Http, address, prefix: Box::default() }
     }
 
     /// Reads a base URL, or the described protocol's bare `host:port` as plain HTTP.
@@ -139,7 +139,7 @@ impl FromStr for BaseUrl {
         if !is_plain_path(prefix) {
             return Err(BadUrl::Path);
         }
-        Ok(BaseUrl { scheme, address, prefix: prefix.to_owned() })
+        Ok(BaseUrl { scheme, address, prefix: prefix.into() })
     }
 }
 

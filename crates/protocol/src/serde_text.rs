@@ -1,6 +1,34 @@
-//! Types that stand in JSON as the text they display and parse.
+//! Types that stand in JSON as a text, read where it stands: announces and look-ups are full of them, and a tracker that
+//! first copied each would spend more on the copies than on the values.
 
-/// Serializes `$name` with its `Display` and reads it with its `FromStr`, so that JSON has the one checked constructor.
+use std::fmt;
+
+use serde::de::{Deserializer, Error, Visitor};
+
+/// Reads a text with `read`, the one checked constructor of its type.
+pub(crate) fn read_text<'de, D, T, E>(d: D, read: fn(&str) -> Result<T, E>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: fmt::Display,
+{
+    d.deserialize_str(Text(read))
+}
+
+struct Text<T, E>(fn(&str) -> Result<T, E>);
+
+impl<T, E: fmt::Display> Visitor<'_> for Text<T, E> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<X: Error>(self, text: &str) -> Result<T, X> {
+        (self.0)(text).map_err(X::custom)
+    }
+}
+
+/// Serializes `$name` with its `Display` and reads it with its `FromStr`.
 macro_rules! serde_as_text {
     ($name:ty) => {
         impl serde::Serialize for $name {
@@ -11,8 +39,7 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'_, str> as serde::Deserialize>::deserialize(d)?;
-                text.parse().map_err(serde::de::Error::custom)
+                $crate::serde_text::read_text(d, str::parse::<$name>)
             }
         }
     };

@@ -20,6 +20,9 @@ pub struct NewAnnounce {
     pub target: Target,
     /// What it holds.
     pub have: Have,
+    /// How lists name it, written once by whoever writes lists, and not looked into here: each is in 50 answers before
+    /// the next announce changes it.
+    pub entry: Box<[u8]>,
     /// The token it shows, if any.
     pub shown: Option<Token>,
     /// The token it gets when it is new: not to be guessed.
@@ -28,13 +31,13 @@ pub struct NewAnnounce {
 
 /// The answer to an announce.
 #[derive(Clone, Debug)]
-pub struct Announced {
+pub struct Announced<'a> {
     /// Until the next is due; the lease lasts three of these.
     pub interval: Duration,
     /// For later announces and the leave.
     pub token: Token,
     /// Some others.
-    pub peers: Vec<Handed>,
+    pub peers: Vec<Handed<'a>>,
 }
 
 /// Why a native call is refused.

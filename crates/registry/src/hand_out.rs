@@ -1,22 +1,67 @@
 //! Which peers an announcer hears of: a random sample, so that the swarm is one random graph and no peer is asked by
 //! all, with complete, incomplete and described holders all in it where there are any.
 
-use protocol::{BaseUrl, PeerId};
+use protocol::api::tracker::Have;
+use protocol::{BaseUrl, ChunkSet, PeerId};
 use rand::Rng;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 
 use crate::swarm::{Holder, Holding};
-use crate::torrents::Entry;
+use crate::torrents::{DescribedHolder, Entry};
 
-/// One peer handed out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handed {
+/// One peer handed out. Nothing of it is copied: an announce is answered with 50 of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed<'a> {
     /// The process; none for described clients.
     pub peer: Option<PeerId>,
     /// Where it can be reached.
-    pub url: BaseUrl,
+    pub url: &'a BaseUrl,
     /// What it held when it last announced.
-    pub holding: Holding,
+    pub held: Held<'a>,
+    /// What its last announce brought as its entry in lists ([`NewAnnounce::entry`]); none for described clients.
+    ///
+    /// [`NewAnnounce::entry`]: crate::NewAnnounce::entry
+    pub entry: Option<&'a [u8]>,
+}
+
+/// What a peer handed out holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held<'a> {
+    /// Every chunk.
+    Complete,
+    /// These chunks.
+    Part(&'a ChunkSet),
+}
+
+impl<'a> Held<'a> {
+    fn of(set: &'a ChunkSet) -> Self {
+        if set.is_full() { Held::Complete } else { Held::Part(set) }
+    }
+}
+
+impl From<Held<'_>> for Have {
+    fn from(held: Held<'_>) -> Self {
+        match held {
+            Held::Complete => Have::Complete,
+            Held::Part(set) => Have::of(set),
+        }
+    }
+}
+
+impl<'a> From<&'a Holder> for Handed<'a> {
+    fn from(holder: &'a Holder) -> Self {
+        let held = match &holder.holding {
+            Holding::Complete => Held::Complete,
+            Holding::Part(set) => Held::of(set),
+        };
+        Handed { peer: Some(holder.peer), url: &holder.url, held, entry: Some(&holder.entry) }
+    }
+}
+
+impl<'a> From<&'a DescribedHolder> for Handed<'a> {
+    fn from(holder: &'a DescribedHolder) -> Self {
+        Handed { peer: None, url: &holder.url, held: Held::of(&holder.set), entry: None }
+    }
 }
 
 /// How many there are of each kind.
@@ -49,7 +94,12 @@ impl Room {
 }
 
 /// At most `most` holders of `entry`, in random order, `except` not among them.
-pub(crate) fn sample(entry: &Entry, rng: &mut impl Rng, most: usize, except: Option<PeerId>) -> Vec<Handed> {
+pub(crate) fn sample<'a>(
+    entry: &'a Entry,
+    rng: &mut impl Rng,
+    most: usize,
+    except: Option<PeerId>,
+) -> Vec<Handed<'a>> {
     let swarm = &entry.swarm;
     let place = except.and_then(|peer| swarm.place(peer));
     let skip = |complete| place.filter(|place| place.complete == complete).map(|place| place.at as usize);
@@ -60,32 +110,24 @@ pub(crate) fn sample(entry: &Entry, rng: &mut impl Rng, most: usize, except: Opt
         described: entry.described.len(),
     };
     let [seeds, leechers, described] = there.deal(most);
-    let mut handed: Vec<Handed> = Vec::with_capacity(seeds + leechers + described);
+    let mut handed: Vec<Handed<'a>> = Vec::with_capacity(seeds + leechers + described);
     handed.extend(sample_natives(swarm.seeds(), rng, seeds, skipped_seed));
     handed.extend(sample_natives(swarm.leechers(), rng, leechers, skipped_leecher));
-    let of_described = entry.described.values().sample(rng, described);
-    handed.extend(of_described.into_iter().map(|holder| Handed {
-        peer: None,
-        url: BaseUrl::http(holder.address.clone()),
-        holding: if holder.set.is_full() { Holding::Complete } else { Holding::Part(holder.set.clone()) },
-    }));
+    handed.extend(entry.described.values().sample(rng, described).into_iter().map(Handed::from));
     handed.shuffle(rng);
     handed
 }
 
 /// `amount` of `table`, the one at `skip` not among them.
-fn sample_natives(
-    table: &[Holder],
+fn sample_natives<'a>(
+    table: &'a [Holder],
     rng: &mut impl Rng,
     amount: usize,
     skip: Option<usize>,
-) -> impl Iterator<Item = Handed> {
+) -> impl Iterator<Item = Handed<'a>> {
     let places = index::sample(rng, table.len() - usize::from(skip.is_some()), amount);
-    places.into_iter().map(move |at| native(&table[at + usize::from(skip.is_some_and(|skip| at >= skip))]))
-}
-
-fn native(holder: &Holder) -> Handed {
-    Handed { peer: Some(holder.peer), url: holder.url.clone(), holding: holder.holding.clone() }
+    let past = move |at| at + usize::from(skip.is_some_and(|skip| at >= skip));
+    places.into_iter().map(move |at| Handed::from(&table[past(at)]))
 }
 
 #[cfg(test)]

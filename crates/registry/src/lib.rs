@@ -36,11 +36,10 @@ mod twins;
 
 pub use announce::{Announced, NewAnnounce, Refusal};
 pub use described::{AnnouncerId, Client, DescribedRefusal};
-pub use hand_out::Handed;
+pub use hand_out::{Handed, Held};
 pub use limits::Limits;
 pub use pings::PingDue;
 pub use publishing::PublishRefusal;
 pub use registry::{Counts, Registry, Seed, Sizes};
-pub use swarm::Holding;
 pub use target::Target;
 pub use torrents::{NewTorrent, Publisher};

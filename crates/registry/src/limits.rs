@@ -15,7 +15,7 @@ pub struct Limits {
     /// Holders of one torrent that one [`crate::Target`] may be: whoever announces in a victim's name sends it this
     /// many at most.
     pub holders_per_target: usize,
-    /// Bytes of the bitmaps of all native holders.
+    /// Bytes of the bitmaps of all native holders, and of their entries in lists.
     pub bitmap_bytes: usize,
     /// Bytes of the bitmaps of all described holders, one for each torrent that has one of their hashes.
     pub described_bitmap_bytes: usize,
@@ -54,7 +54,7 @@ impl Default for Limits {
             holders: 500_000,
             // A stress test runs some hundred clients on one machine; a flood needs thousands.
             holders_per_target: 512,
-            bitmap_bytes: 256 << 20,
+            bitmap_bytes: 512 << 20,
             described_bitmap_bytes: 64 << 20,
             // What a tracker can ping in an interval when nobody answers: 1,024 at once for two seconds each.
             announcers: 2_500,

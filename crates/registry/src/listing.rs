@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 
-use protocol::{ChunkIndex, ChunkSet, Hash};
+use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash};
 
 use crate::Registry;
 use crate::described::{AnnouncerId, Name};
@@ -62,11 +61,11 @@ impl Registry {
                 bitmaps.bytes += bytes;
                 bitmaps.of_target.add(announcer.target, bytes);
                 announcer.listed_in.insert(serial);
-                let set = Arc::new(ChunkSet::empty(count));
-                free.insert(DescribedHolder { address: announcer.address.clone(), set })
+                let url = BaseUrl::http(announcer.address.clone());
+                free.insert(DescribedHolder { url, set: ChunkSet::empty(count) })
             }
         };
-        let set = Arc::make_mut(&mut holder.set);
+        let set = &mut holder.set;
         let mut steps = spots.len();
         for (hash, chunk) in spots {
             set.insert(*chunk);

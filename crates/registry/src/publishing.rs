@@ -57,8 +57,8 @@ impl Registry {
         publisher: Option<Publisher>,
     ) -> Result<(), PublishRefusal> {
         self.expire(now);
-        if let Some(serial) = self.torrents.serial(new.torrent.id()) {
-            self.torrents.touch(serial, now);
+        if let Some(entry) = self.torrents.find_mut(new.torrent.id()) {
+            entry.touch(now);
             return Ok(());
         }
         let (torrents, bytes) = (self.limits.torrents, self.limits.torrent_bytes);

@@ -48,7 +48,7 @@ pub struct Sizes {
     pub torrent_bytes: usize,
     /// Native holders.
     pub holders: usize,
-    /// Bytes of native holders' bitmaps.
+    /// Bytes of native holders' bitmaps and entries.
     pub bitmap_bytes: usize,
     /// Bytes of described holders' bitmaps.
     pub described_bitmap_bytes: usize,
@@ -121,7 +121,7 @@ impl Registry {
         rng: &mut impl Rng,
         id: TorrentId,
         new: &NewAnnounce,
-    ) -> Result<Announced, Refusal> {
+    ) -> Result<Announced<'_>, Refusal> {
         self.expire(now);
         let serial = self.torrents.serial(id).ok_or(Refusal::UnknownTorrent)?;
         let entry = self.torrents.get_mut(serial).ok_or(Refusal::UnknownTorrent)?;
@@ -137,8 +137,8 @@ impl Registry {
         if !was_counted && entry.swarm.of_target(new.target) >= self.limits.holders_per_target {
             return Err(Refusal::TargetFull(self.limits.holders_per_target));
         }
-        let bitmaps = self.bitmap_bytes + holding.bitmap_bytes()
-            - before.map_or(0, |holder| holder.holding.bitmap_bytes());
+        let bitmaps = self.bitmap_bytes + holding.bitmap_bytes() + new.entry.len()
+            - before.map_or(0, Holder::bytes);
         if (before.is_none() && self.leases.len() >= self.limits.holders)
             || bitmaps > self.limits.bitmap_bytes
         {
@@ -146,16 +146,18 @@ impl Registry {
         }
         let is_same = before.is_some_and(|holder| holder.target == new.target && holder.url == new.url);
         self.bitmap_bytes = bitmaps;
-        let holders = self.leases.len() + 1;
-        let interval = lease::interval(holders);
+        let interval = lease::interval(self.leases.len() + 1);
         let until = now + lease::length(interval);
         let NewAnnounce { peer, target, .. } = *new;
         if entry.publisher.as_ref().is_some_and(|publisher| publisher.is(&new.url, target)) {
             entry.origin = Some(peer);
         }
-        let renewed = is_same && entry.swarm.renew(peer, &holding);
-        let token = if let Some(holder) = entry.swarm.get_mut(peer).filter(|_| renewed) {
+        let stays = if is_same { entry.swarm.renew(peer, holding.is_complete()) } else { None };
+        let token = if let Some(holder) = stays {
             self.leases.renew(serial, peer, &mut holder.lease, until);
+            holder.holding = holding;
+            // An entry of the same length takes the old one's place in memory.
+            holder.entry.clone_from(&new.entry);
             holder.token.clone()
         } else {
             let old = entry.swarm.remove(peer);
@@ -163,14 +165,13 @@ impl Registry {
                 self.leases.end(serial, peer, old.lease);
             }
             let token = old.map_or_else(|| new.fresh.clone(), |holder| holder.token);
-            let url = new.url.clone();
             let lease = self.leases.begin(serial, peer, until);
-            entry.swarm.insert(Holder { peer, url, holding, token: token.clone(), target, lease });
+            let (url, entered, given) = (new.url.clone(), new.entry.clone(), token.clone());
+            entry.swarm.insert(Holder { peer, url, holding, entry: entered, token: given, target, lease });
             token
         };
-        let peers = hand_out::sample(entry, rng, MAX_PEERS, Some(peer));
-        self.torrents.touch(serial, now);
-        Ok(Announced { interval, token, peers })
+        entry.touch(now);
+        Ok(Announced { interval, token, peers: hand_out::sample(entry, rng, MAX_PEERS, Some(peer)) })
     }
 
     /// A native peer leaves.
@@ -198,12 +199,12 @@ impl Registry {
     fn remove_holder(&mut self, serial: Serial, peer: PeerId) {
         if let Some(holder) = self.torrents.get_mut(serial).and_then(|entry| entry.swarm.remove(peer)) {
             self.leases.end(serial, peer, holder.lease);
-            self.bitmap_bytes -= holder.holding.bitmap_bytes();
+            self.bitmap_bytes -= holder.bytes();
         }
     }
 
     /// Some peers of a torrent.
-    pub fn peers(&mut self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<Vec<Handed>> {
+    pub fn peers(&mut self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<Vec<Handed<'_>>> {
         self.expire(now);
         Some(hand_out::sample(self.torrents.find(id)?, rng, MAX_PEERS, None))
     }

@@ -1,7 +1,6 @@
 //! The native holders of one torrent.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 
 use hashbrown::HashTable;
 use protocol::api::tracker::{Have, Token};
@@ -12,18 +11,18 @@ use crate::lease::Lease;
 use crate::target::{Tally, Target};
 
 /// What a holder holds. A complete one needs no bitmap: most of a large swarm's memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holding {
+#[derive(Clone, Debug)]
+pub(crate) enum Holding {
     /// Every chunk.
     Complete,
-    /// These chunks; shared, so that answers are written without the registry waiting for it.
-    Part(Arc<ChunkSet>),
+    /// These chunks.
+    Part(Box<ChunkSet>),
 }
 
 impl Holding {
     /// The shortest form of this set.
     pub(crate) fn of(set: ChunkSet) -> Self {
-        if set.is_full() { Holding::Complete } else { Holding::Part(Arc::new(set)) }
+        if set.is_full() { Holding::Complete } else { Holding::Part(Box::new(set)) }
     }
 
     /// Reads what an announce says, for a torrent of so many chunks.
@@ -35,7 +34,7 @@ impl Holding {
     }
 
     /// Whether it has every chunk.
-    pub const fn is_complete(&self) -> bool {
+    pub(crate) const fn is_complete(&self) -> bool {
         matches!(self, Holding::Complete)
     }
 
@@ -56,29 +55,28 @@ impl Holding {
     }
 }
 
-impl From<Holding> for Have {
-    fn from(holding: Holding) -> Self {
-        match holding {
-            Holding::Complete => Have::Complete,
-            Holding::Part(set) => Have::of(&set),
-        }
-    }
-}
-
 /// Memory of a bitmap of so many chunks.
 pub(crate) const fn bitmap_bytes(chunks: u32) -> usize {
     size_of::<ChunkSet>() + ChunkSet::wire_length(chunks).next_multiple_of(8)
 }
 
 /// One native holder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Holder {
     pub(crate) peer: PeerId,
     pub(crate) url: BaseUrl,
     pub(crate) holding: Holding,
+    pub(crate) entry: Box<[u8]>,
     pub(crate) token: Token,
     pub(crate) target: Target,
     pub(crate) lease: Lease,
+}
+
+impl Holder {
+    /// Bytes that depend on the torrent and on what it said.
+    pub(crate) fn bytes(&self) -> usize {
+        self.holding.bitmap_bytes() + self.entry.len()
+    }
 }
 
 /// The native holders of one torrent: the complete ones and the others apart, each in a flat table, so that a random
@@ -184,17 +182,12 @@ impl Swarm {
         Some(holder)
     }
 
-    /// Changes what a holder holds, and leaves it where a holder stands that is taken out and added again: at the end of
-    /// its table. False when that is the other table.
-    pub(crate) fn renew(&mut self, peer: PeerId, holding: &Holding) -> bool {
-        let Some(place) = self.place(peer).filter(|place| place.complete == holding.is_complete()) else {
-            return false;
-        };
+    /// A holder whose news change: it is moved to where a holder stands that is taken out and added again, the end of its
+    /// table. `None` for one that is not in this table, for which that is done.
+    pub(crate) fn renew(&mut self, peer: PeerId, complete: bool) -> Option<&mut Holder> {
+        let place = self.place(peer).filter(|place| place.complete == complete)?;
         self.move_to_end(place);
-        if let Some(holder) = self.table_mut(place.complete).last_mut() {
-            holder.holding = holding.clone();
-        }
-        true
+        self.table_mut(complete).last_mut()
     }
 
     /// Lets a holder and the last of its table change places.
@@ -250,6 +243,7 @@ mod tests {
             peer: PeerId::from_bytes([number; 16]),
             url: format!("http://10.0.0.1:{}", 1000 + u16::from(number)).parse().unwrap(),
             holding: if complete { Holding::Complete } else { Holding::of(set) },
+            entry: Box::default(),
             token: Token::new(String::new()),
             target: Target::of([10, 0, 0, number / 8].into()),
             lease: Lease::default(),
@@ -274,11 +268,11 @@ mod tests {
                     assert_eq!(swarm.remove(peer).unwrap().peer, peer);
                 }
                 Some(_) => {
-                    let same = holder(number, number % 3 == 0).holding;
-                    assert!(swarm.renew(peer, &same));
-                    let table = if same.is_complete() { swarm.seeds() } else { swarm.leechers() };
+                    let complete = number % 3 == 0;
+                    assert_eq!(swarm.renew(peer, complete).unwrap().peer, peer);
+                    let table = if complete { swarm.seeds() } else { swarm.leechers() };
                     assert_eq!(table.last().unwrap().peer, peer);
-                    assert!(!swarm.renew(peer, &holder(number, number % 3 != 0).holding));
+                    assert!(swarm.renew(peer, !complete).is_none());
                 }
             }
             assert_eq!(swarm.seeds().len() + swarm.leechers().len(), there.len());

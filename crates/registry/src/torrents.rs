@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, HostPort, PeerId, Time, Torrent, TorrentId};
+use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, PeerId, Time, Torrent, TorrentId};
 
 use crate::described::AnnouncerId;
 use crate::hash_index::Spot;
@@ -76,13 +76,18 @@ pub(crate) struct Entry {
 /// A described announcer, seen from one torrent.
 #[derive(Debug)]
 pub(crate) struct DescribedHolder {
-    pub(crate) address: HostPort,
-    pub(crate) set: Arc<ChunkSet>,
+    pub(crate) url: BaseUrl,
+    pub(crate) set: ChunkSet,
 }
 
 impl Entry {
     fn weight(&self) -> usize {
         weight(&self.torrent, &self.json)
+    }
+
+    /// Says that somebody still cares for this torrent.
+    pub(crate) fn touch(&mut self, now: Time) {
+        self.touched = now;
     }
 
     /// Nobody who is there has any of it.
@@ -126,11 +131,8 @@ impl Torrents {
         self.serial(id).and_then(|serial| self.get(serial))
     }
 
-    /// Says that somebody still cares for this torrent.
-    pub(crate) fn touch(&mut self, serial: Serial, now: Time) {
-        if let Some(entry) = self.entries.get_mut(&serial) {
-            entry.touched = now;
-        }
+    pub(crate) fn find_mut(&mut self, id: TorrentId) -> Option<&mut Entry> {
+        self.serial(id).and_then(|serial| self.get_mut(serial))
     }
 
     /// The torrents to give up so that this one has room: of those that nobody holds, the ones longest not touched, and

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use protocol::Torrent;
 use protocol::api::tracker::{Have, OpaqueHash};
-use registry::{Client, DescribedRefusal, Limits, NewTorrent};
+use registry::{Client, DescribedRefusal, Held, Limits, NewTorrent};
 use support::*;
 
 #[test]
@@ -162,7 +162,7 @@ fn a14_a_torrent_is_indexed_a_few_steps_at_a_time_and_is_there_meanwhile() {
     }
     assert!(rounds >= 256 / 20, "{rounds} rounds for 256 chunks and their holders");
     let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
-    let complete = peers.iter().filter(|handed| handed.holding.is_complete()).count();
+    let complete = peers.iter().filter(|handed| handed.held == Held::Complete).count();
     assert_eq!(complete, 2, "who announced before, and who did meanwhile, has all of it");
 }
 

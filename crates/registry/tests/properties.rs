@@ -201,7 +201,7 @@ fn check(
                 let (until, chunks) = &model.natives[&key];
                 prop_assert!(*until > model.now, "listed after its lease");
                 let chunks: Vec<u32> = chunks.iter().copied().collect();
-                prop_assert_eq!(Have::from(handed.holding), have(torrent, &chunks));
+                prop_assert_eq!(Have::from(handed.held), have(torrent, &chunks));
                 alive.insert(key);
             } else {
                 let (until, _) = &model.described[handed.url.address()];

@@ -109,7 +109,7 @@ fn one_registry_has_two_doors() {
     world.registry.announce_chunks(at(0), &client(&late), &all_hashes(&torrent)).unwrap();
     let peers = world.registry.peers(at(0), &mut world.rng, id).unwrap();
     let wire: std::collections::BTreeMap<_, _> =
-        peers.into_iter().map(|handed| (handed.url.to_string(), Have::from(handed.holding))).collect();
+        peers.into_iter().map(|handed| (handed.url.to_string(), Have::from(handed.held))).collect();
     let expected = [("http://10.0.0.7", have(&torrent, &[0, 2])), ("http://10.0.0.8", Have::Complete)];
     assert_eq!(wire, expected.map(|(url, have)| (url.to_owned(), have)).into());
     // A native peer appears in the assignments; one that the described protocol cannot name does not.
@@ -225,7 +225,7 @@ fn one_hash_of_content_that_repeats_is_all_its_chunks() {
     });
     let mut peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
     peers.sort_by_key(|handed| handed.url.to_string());
-    let held: Vec<Have> = peers.into_iter().map(|handed| Have::from(handed.holding)).collect();
+    let held: Vec<Have> = peers.into_iter().map(|handed| Have::from(handed.held)).collect();
     assert_eq!(held, [have(&torrent, &many), have(&torrent, &few)]);
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use protocol::api::tracker::Token;
 use protocol::{ChunkIndex, ChunkSet, Time};
-use registry::Announced;
 use scenario::rollout::{Conduct, Link, Role};
 use swarm::{Download, FetchId, FirstCopies, PeerKey, Ticket, Upload};
 
 use crate::network::{Downlink, Uplink};
 use crate::requests::RequestId;
 use crate::roster::Roster;
+use crate::tracker::Answer;
 
 /// A simulated peer's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +127,7 @@ pub(crate) struct Announcer {
     pub(crate) failures: u32,
     pub(crate) token: Option<Token>,
     /// What is on its way back; nothing where the tracker is away.
-    pub(crate) answer: Option<Announced>,
+    pub(crate) answer: Option<Answer>,
 }
 
 impl Node {

@@ -1,6 +1,7 @@
 //! The tracker: the real registry, and the names under which it knows simulated peers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::api::tracker::{Have, Token};
 use protocol::torrent::{ChunkHashes, ChunkSize, Layout};
@@ -9,12 +10,21 @@ use protocol::{
 };
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use registry::{Announced, Limits, NewAnnounce, Registry, Target};
+use registry::{Held, Limits, NewAnnounce, Registry, Target};
 
 use crate::node::NodeId;
 
 /// The port every simulated peer listens on.
 const PORT: u16 = 8000;
+
+/// What a peer hears when it announces.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) interval: Duration,
+    pub(crate) token: Token,
+    /// Others, and what each held when it last announced.
+    pub(crate) peers: Vec<(NodeId, ChunkSet)>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Tracker {
@@ -48,16 +58,27 @@ impl Tracker {
         node: NodeId,
         held: &ChunkSet,
         shown: Option<Token>,
-    ) -> Option<Announced> {
+    ) -> Option<Answer> {
         let new = NewAnnounce {
             peer: peer_id(node),
             url: url(node),
             target: Target::of(ip(node)),
             have: Have::of(held),
+            // Nobody here writes lists.
+            entry: Box::default(),
             shown,
             fresh: Token::new(node.get().to_string()),
         };
-        self.registry.announce(now, &mut self.rng, self.torrent, &new).ok()
+        let answer = self.registry.announce(now, &mut self.rng, self.torrent, &new).ok()?;
+        let named = answer.peers.iter().filter_map(|handed| {
+            let set = match handed.held {
+                Held::Complete => ChunkSet::full(held.len()),
+                Held::Part(set) => set.clone(),
+            };
+            handed.peer.map(|peer| (node_of(peer), set))
+        });
+        let peers = named.collect();
+        Some(Answer { interval: answer.interval, token: answer.token, peers })
     }
 
     /// A peer says goodbye.
@@ -84,7 +105,7 @@ fn peer_id(node: NodeId) -> PeerId {
 }
 
 /// The simulated peer that the registry names.
-pub(crate) fn node_of(peer: PeerId) -> NodeId {
+fn node_of(peer: PeerId) -> NodeId {
     let [.., a, b, c, d] = *peer.as_bytes();
     NodeId::new(u32::from_be_bytes([a, b, c, d]))
 }
@@ -112,7 +133,6 @@ mod tests {
         let first = tracker.announce(Time::ZERO, NodeId::new(70_000), &held, None);
         assert!(first.is_some_and(|answer| answer.peers.is_empty()));
         let second = tracker.announce(Time::ZERO, NodeId::new(1), &ChunkSet::empty(10), None);
-        let named: Vec<_> = second.unwrap().peers.iter().filter_map(|peer| peer.peer.map(node_of)).collect();
-        assert_eq!(named, [NodeId::new(70_000)]);
+        assert_eq!(second.unwrap().peers, [(NodeId::new(70_000), held)]);
     }
 }

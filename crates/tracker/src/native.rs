@@ -1,19 +1,20 @@
 //! The native routes of a swarm: announce, list, leave, and what this server is.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use protocol::api::tracker::{
-    Announce, AnnounceAnswer, MAX_ANNOUNCE_BODY, MAX_HASHES, MAX_PEERS, Peers, Reachable, Token,
+    Announce, AnnounceAnswer, MAX_ANNOUNCE_BODY, MAX_HASHES, MAX_PEERS, PeerEntry, Peers, Reachable, Token,
 };
 use protocol::api::well_known::{self, WellKnown};
 use protocol::base_url::Scheme;
 use protocol::{BaseUrl, Host, HostPort, PeerId, TorrentId};
-use rand::TryRng;
-use rand::rngs::SysRng;
-use registry::{NewAnnounce, Refusal, Target};
+use rand::Rng;
+use registry::{Announced, NewAnnounce, Refusal, Target};
+use serde::Serialize;
 
 use crate::answer::{body_problem, empty, json, problem, retry_after, written};
 use crate::tracker::source_of;
@@ -55,19 +56,19 @@ pub(crate) async fn announce(
         Ok(reachable) => reachable,
         Err(refused) => return refused,
     };
-    let Some(fresh) = new_token() else {
-        return problem(StatusCode::INTERNAL_SERVER_ERROR, &"the system has no random numbers");
+    let listed = PeerEntry { peer: Some(announce.peer), url, have: announce.have };
+    let entry = match peer_list::entry(&listed) {
+        Ok(entry) => entry,
+        Err(error) => return problem(StatusCode::INTERNAL_SERVER_ERROR, &error),
     };
-    let (peer, have) = (announce.peer, announce.have);
-    let new = NewAnnounce { peer, url, target, have, shown, fresh };
-    let mut answered = tracker.with(|registry, rng, now| registry.announce(now, rng, id, &new));
+    let PeerEntry { url, have, .. } = listed;
+    let new = NewAnnounce { peer: announce.peer, url, target, have, entry, shown, fresh: new_token() };
+    let mut answered = ask(&tracker, id, &new);
     if let Err(Refusal::UrlTaken { by }) = answered
         && !still_there(&tracker, source_of(from), &new.url, by).await
     {
-        answered = tracker.with(|registry, rng, now| {
-            registry.replace(id, &new.url, by);
-            registry.announce(now, rng, id, &new)
-        });
+        tracker.with(|registry, _, _| registry.replace(id, &new.url, by));
+        answered = ask(&tracker, id, &new);
     }
     match answered {
         Ok(answer) => {
@@ -78,19 +79,43 @@ pub(crate) async fn announce(
                 metrics: tracker.metrics(),
                 peers: Vec::new(),
             };
-            not_stored(written(peer_list::with_peers(&head, &answer.peers)))
+            list_in(&head, answer.entries)
         }
         Err(refused) => refusal(&refused, new.shown.is_some()),
     }
 }
 
+/// What the registry answers, copied out of it.
+struct Answered {
+    interval: Duration,
+    token: Token,
+    entries: serde_json::Result<Vec<u8>>,
+}
+
+fn ask(tracker: &Tracker, id: TorrentId, new: &NewAnnounce) -> Result<Answered, Refusal> {
+    tracker.with(|registry, rng, now| {
+        let Announced { interval, token, peers } = registry.announce(now, rng, id, new)?;
+        Ok(Answered { interval, token, entries: peer_list::entries(&peers) })
+    })
+}
+
 /// `GET /torrent/{id}/peers`.
 pub(crate) async fn list(State(tracker): State<Tracker>, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
-    match tracker.with(|registry, rng, now| registry.peers(now, rng, id)) {
-        Some(peers) => not_stored(written(peer_list::with_peers(&Peers { peers: Vec::new() }, &peers))),
+    let listed = tracker.with(|registry, rng, now| {
+        registry.peers(now, rng, id).map(|peers| peer_list::entries(&peers))
+    });
+    match listed {
+        Some(entries) => list_in(&Peers { peers: Vec::new() }, entries),
         None => refusal(&Refusal::UnknownTorrent, false),
     }
+}
+
+/// An answer that ends in a list. Lists change by the second, and a token is nobody else's: it is not stored.
+fn list_in(head: &impl Serialize, entries: serde_json::Result<Vec<u8>>) -> Response {
+    let mut response = written(entries.and_then(|entries| peer_list::within(head, &entries)));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// `DELETE /torrent/{id}/peers/{peer}`: a peer leaves, with the token it was given (threat A16).
@@ -140,11 +165,12 @@ async fn still_there(tracker: &Tracker, source: std::net::IpAddr, url: &BaseUrl,
     dial::answers(tracker.way_out(), &addresses, url.address(), &path, well_known::MAX_BODY, is_it).await
 }
 
-/// 128 bits from the system, in hex.
-fn new_token() -> Option<Token> {
+/// 128 bits in hex from a generator that nobody foresees, seeded by the system: asking the system itself would be a
+/// system call for each announce.
+fn new_token() -> Token {
     let mut bytes = [0; 16];
-    SysRng.try_fill_bytes(&mut bytes).ok()?;
-    Some(Token::new(PeerId::from_bytes(bytes).to_string()))
+    rand::rng().fill_bytes(&mut bytes);
+    Token::new(PeerId::from_bytes(bytes).to_string())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Token> {
@@ -171,10 +197,4 @@ fn refusal(refused: &Refusal, token_shown: bool) -> Response {
 
 pub(crate) fn bad_id() -> Response {
     problem(StatusCode::NOT_FOUND, &"an id in this path is not lowercase hexadecimal of the right length")
-}
-
-/// Lists change by the second, and a token is nobody else's.
-fn not_stored(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -50,7 +50,7 @@ struct Inner {
 #[derive(Debug)]
 struct Memory {
     registry: Registry,
-    /// For hand-outs and assignments only; tokens come from the system's generator.
+    /// For hand-outs and assignments only: whoever knows the seed must not know tokens.
     rng: StdRng,
 }
 

@@ -1,13 +1,14 @@
 //! The tracker's routes: the described `/chunk` and `/dht`, and the native `/torrent/{id}` and its peers.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::address::parse_port;
+use crate::serde_text::read_text;
 use crate::{BaseUrl, ChunkSet, Host, HostPort, PeerId, TorrentId};
 
 /// Described: `PUT` announces chunks, `POST` finds holders.
@@ -67,7 +68,7 @@ impl OpaqueHash {
 
 impl<'de> Deserialize<'de> for OpaqueHash {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        OpaqueHash::new(&Cow::<str>::deserialize(d)?).map_err(serde::de::Error::custom)
+        read_text(d, OpaqueHash::new)
     }
 }
 
@@ -91,18 +92,26 @@ impl From<&HostPort> for Port {
 
 impl<'de> Deserialize<'de> for Port {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Number(u64),
-            Text(String),
-        }
-        let port = match Form::deserialize(d) {
-            Ok(Form::Number(number)) => u16::try_from(number).ok().filter(|port| *port != 0),
-            Ok(Form::Text(text)) => parse_port(&text),
-            Err(_) => None,
-        };
-        port.map(Port).ok_or_else(|| serde::de::Error::custom("a port is a number from 1 to 65535"))
+        d.deserialize_any(PortVisitor)
+    }
+}
+
+struct PortVisitor;
+
+impl Visitor<'_> for PortVisitor {
+    type Value = Port;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a port, a number from 1 to 65535")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Port, E> {
+        let port = u16::try_from(number).ok().filter(|port| *port != 0);
+        port.map(Port).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Port, E> {
+        parse_port(text).map(Port).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -174,15 +183,15 @@ impl<'de> Deserialize<'de> for Have {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         // The word is also base64 of one bitmap of 41 to 48 chunks; whoever holds exactly those is taken for
         // complete, and the 404 that follows puts it right.
-        match Cow::<str>::deserialize(d)?.as_ref() {
+        read_text(d, |text| match text {
             "complete" => Ok(Have::Complete),
-            text => STANDARD.decode(text).map(Have::Bitmap).map_err(serde::de::Error::custom),
-        }
+            text => STANDARD.decode(text).map(Have::Bitmap),
+        })
     }
 }
 
 /// Where a peer can be reached: `"port"` (at the address the tracker sees it come from) or `"url"`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Reachable {
     /// A port at the observed address.
     #[serde(rename = "port")]
@@ -194,6 +203,7 @@ pub enum Reachable {
 
 /// `PUT /torrent/{id}/peers`: a native peer announces itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "AnnounceFields")]
 pub struct Announce {
     /// The process.
     pub peer: PeerId,
@@ -203,25 +213,56 @@ pub struct Announce {
     /// What it holds.
     pub have: Have,
     /// Payload bytes received since it started.
-    #[serde(default)]
     pub downloaded: u64,
     /// Payload bytes sent since it started.
-    #[serde(default)]
     pub uploaded: u64,
     /// Bytes it still wants.
-    #[serde(default)]
     pub left: u64,
+}
+
+/// The same as it is read: a flattened enum would have serde build a tree of the whole body first.
+#[derive(Deserialize)]
+struct AnnounceFields {
+    peer: PeerId,
+    port: Option<Port>,
+    url: Option<BaseUrl>,
+    have: Have,
+    #[serde(default)]
+    downloaded: u64,
+    #[serde(default)]
+    uploaded: u64,
+    #[serde(default)]
+    left: u64,
+}
+
+/// An announce that says nowhere, or twice, where its sender is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an announce has either a `port` or a `url`")]
+struct BadReachable;
+
+impl TryFrom<AnnounceFields> for Announce {
+    type Error = BadReachable;
+
+    fn try_from(fields: AnnounceFields) -> Result<Self, BadReachable> {
+        let AnnounceFields { peer, port, url, have, downloaded, uploaded, left } = fields;
+        let reachable = match (port, url) {
+            (Some(port), None) => Reachable::Port(port),
+            (None, Some(url)) => Reachable::Url(url),
+            (None, None) | (Some(_), Some(_)) => return Err(BadReachable),
+        };
+        Ok(Announce { peer, reachable, have, downloaded, uploaded, left })
+    }
 }
 
 /// Proof of being the one who announced (threat A16): sent as `Authorization: Bearer`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Token(String);
+pub struct Token(Box<str>);
 
 impl Token {
     /// A token with this text; its maker sees to it that it cannot be guessed.
-    pub const fn new(text: String) -> Self {
-        Token(text)
+    pub fn new(text: String) -> Self {
+        Token(text.into())
     }
 
     /// The text.
@@ -321,5 +362,10 @@ mod tests {
             [0, 8]
         );
         assert!(read.have.to_set(8).is_err());
+        for reachable in ["", r#""port":8000,"url":"http://a.example","#] {
+            let body = format!(r#"{{"peer":"{peer}",{reachable}"have":"complete"}}"#);
+            let error = serde_json::from_str::<Announce>(&body).unwrap_err().to_string();
+            assert!(error.contains("either a `port` or a `url`"), "{error}");
+        }
     }
 }

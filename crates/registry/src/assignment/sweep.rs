@@ -9,8 +9,7 @@ use protocol::{ChunkIndex, ChunkSet, HostPort};
 use rand::{Rng, RngExt};
 
 use super::{Loads, Rare};
-use crate::Holding;
-use crate::swarm::Holder;
+use crate::swarm::{Holder, Holding};
 use crate::torrents::{Entry, Serial};
 
 /// Steps that every request may cost: a few thousand holders, asked for one chunk each.

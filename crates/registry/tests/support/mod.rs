@@ -96,7 +96,7 @@ impl World {
         id: TorrentId,
         number: u8,
         have: Have,
-    ) -> Result<Announced, Refusal> {
+    ) -> Result<Announced<'_>, Refusal> {
         self.announce_as(now, id, number, url(number), have, Some(token(number)))
     }
 
@@ -108,12 +108,13 @@ impl World {
         url: BaseUrl,
         have: Have,
         shown: Option<Token>,
-    ) -> Result<Announced, Refusal> {
+    ) -> Result<Announced<'_>, Refusal> {
         let new = NewAnnounce {
             peer: peer(number),
             target: target(url.address()),
             url,
             have,
+            entry: Box::default(),
             shown,
             fresh: token(number),
         };

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use protocol::ChunkSet;
-use registry::Holding;
 
 use super::World;
 use crate::agenda::Happening;
 use crate::node::NodeId;
 use crate::roster::Origin;
-use crate::tracker::node_of;
 
 /// Two announces are never closer than this, however often they are asked for.
 const GAP: Duration = Duration::from_millis(500);
@@ -83,12 +81,7 @@ impl World<'_> {
         let pause = if std::mem::take(&mut announcer.hurried) { GAP } else { answer.interval };
         self.announce_at(id, now + pause);
         let mut bytes = ANNOUNCE.1;
-        for handed in answer.peers {
-            let Some(of) = handed.peer.map(node_of) else { continue };
-            let held = match handed.holding {
-                Holding::Complete => ChunkSet::full(self.rollout.chunks()),
-                Holding::Part(set) => (*set).clone(),
-            };
+        for (of, held) in answer.peers {
             bytes += ENTRY + bitmap(&held);
             self.sighted(id, of, Some(held), true, Origin::Named);
         }
