@@ -79,12 +79,13 @@ fn a_restarted_peer_takes_its_url_over_once_the_old_one_is_found_dead() {
     let id = torrent.id();
     world.publish(at(0), &torrent);
     world.announce(at(0), id, 1, Have::Complete).unwrap();
-    let restarted = |world: &mut World| world.announce_as(at(1), id, 2, url(1), Have::Complete, None);
+    let restarted =
+        |world: &mut World| world.announce_as(at(1), id, 2, url(1), Have::Complete, None).map(|_| ());
     assert_eq!(restarted(&mut world).unwrap_err(), Refusal::UrlTaken { by: peer(1) });
     world.registry.replace(id, &url(2), peer(1));
     assert_eq!(world.listed(at(1), id), ["1"], "another URL proves nothing");
     world.registry.replace(id, &url(1), peer(1));
-    assert!(restarted(&mut world).is_ok());
+    assert_eq!(restarted(&mut world), Ok(()));
     assert_eq!(world.listed(at(1), id), ["2"]);
 }
 
