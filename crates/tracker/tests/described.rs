@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use support::*;
 use tracker::TrackerConfig;
 
@@ -102,9 +100,7 @@ async fn a_wrong_shape_is_refused_with_the_reason_and_nothing_is_kept() {
 
 #[tokio::test]
 async fn a_described_announcer_that_dies_disappears_and_one_that_lives_stays() {
-    let every = Duration::from_millis(100);
-    let registry = registry::Limits { ping_every: every, ..registry::Limits::default() };
-    let server = Server::start(TrackerConfig { registry, ..TrackerConfig::default() }).await;
+    let server = Server::start(often_pinged()).await;
     let living = Responder::start("127.0.0.1", "pong".to_owned()).await;
     let dying = Responder::start("127.0.0.1", "pong".to_owned()).await;
     for (responder, hash) in [(&living, "of the living"), (&dying, "of the dying")] {
@@ -116,7 +112,7 @@ async fn a_described_announcer_that_dies_disappears_and_one_that_lives_stays() {
     let knows = |hash: &'static str| async move {
         server.post("/chunk", &format!("[\"{hash}\"]")).await.status == 200
     };
-    until("both were pinged", || async { living.asked() > 2 && dying.asked() > 2 }).await;
+    until("both were pinged", || async { living.asked() > 1 && dying.asked() > 1 }).await;
     assert!(knows("of the living").await && knows("of the dying").await, "a pong keeps them");
     dying.die();
     until("the dead are gone", || async { !knows("of the dying").await }).await;
@@ -125,8 +121,7 @@ async fn a_described_announcer_that_dies_disappears_and_one_that_lives_stays() {
 
 #[tokio::test]
 async fn a_client_that_answers_something_else_is_not_alive() {
-    let registry = registry::Limits { ping_every: Duration::from_millis(50), ..registry::Limits::default() };
-    let server = Server::start(TrackerConfig { registry, ..TrackerConfig::default() }).await;
+    let server = Server::start(often_pinged()).await;
     let endless = Responder::start("127.0.0.1", "pong".repeat(1000)).await;
     let port = endless.address.port();
     let announce = format!(r#"{{"client_host":"127.0.0.1","client_port":{port},"hashes":["a"]}}"#);

@@ -21,14 +21,6 @@ use tracker::{Tracker, TrackerConfig};
 const ONE: &str = "11111111111111111111111111111111";
 const TWO: &str = "22222222222222222222222222222222";
 
-fn pinging_every(millis: u64) -> TrackerConfig {
-    let ping_every = Duration::from_millis(millis);
-    TrackerConfig {
-        registry: registry::Limits { ping_every, ..registry::Limits::default() },
-        ..TrackerConfig::default()
-    }
-}
-
 /// A request that comes from somewhere else than this machine.
 async fn from_afar(tracker: &Tracker, method: &str, path: &str, body: String) -> http::StatusCode {
     let far: SocketAddr = "203.0.113.9:40000".parse().unwrap();
@@ -73,7 +65,7 @@ async fn a03_metadata_bombs_are_refused_with_the_field_named() {
 
 #[tokio::test]
 async fn a05_tracker_dials_only_who_asked() {
-    let server = Server::start(pinging_every(50)).await;
+    let server = Server::start(often_pinged()).await;
     // Both are loopback, as the canaries on a real machine's other services would be.
     let canaries = [
         Responder::start("127.0.0.1", "pong".to_owned()).await,
@@ -150,14 +142,14 @@ async fn a05_the_operator_can_allow_a_network() {
 
 #[tokio::test]
 async fn a05_an_answer_that_redirects_leads_nowhere() {
-    let server = Server::start(pinging_every(50)).await;
+    let server = Server::start(often_pinged()).await;
     let canary = Responder::start("127.0.0.1", "pong".to_owned()).await;
     let redirecting = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = redirecting.local_addr().unwrap().port();
     let announce = json!({"client_host": "127.0.0.1", "client_port": port, "hashes": ["a"]});
     assert_eq!(server.put("/chunk", &announce.to_string()).await.status, 200);
     for _ in 0..2 {
-        let (mut stream, _) = redirecting.accept().await.unwrap();
+        let (mut stream, _) = tokio::time::timeout(DEADLINE, redirecting.accept()).await.unwrap().unwrap();
         let mut request = [0; 1024];
         let length = stream.read(&mut request).await.unwrap();
         assert!(request[..length].starts_with(b"GET /ping HTTP/1.1\r\n"));

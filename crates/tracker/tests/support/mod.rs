@@ -15,6 +15,16 @@ use tracker::{Tracker, TrackerConfig};
 /// Longest wait for anything: a test that takes longer has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// A tracker that pings often enough for a test. An announcer lives for 1.4 seconds: on a machine that is busy with other
+/// things, one that lives for a tenth of that is dead before its ping is out.
+pub(crate) fn often_pinged() -> TrackerConfig {
+    let ping_every = Duration::from_millis(500);
+    TrackerConfig {
+        registry: registry::Limits { ping_every, ..registry::Limits::default() },
+        ..TrackerConfig::default()
+    }
+}
+
 pub(crate) struct Server {
     pub(crate) tracker: Tracker,
     pub(crate) address: SocketAddr,
