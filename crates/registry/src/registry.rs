@@ -137,8 +137,8 @@ impl Registry {
         if !was_counted && entry.swarm.of_target(new.target) >= self.limits.holders_per_target {
             return Err(Refusal::TargetFull(self.limits.holders_per_target));
         }
-        let bitmaps = self.bitmap_bytes + holding.bitmap_bytes() + new.entry.len()
-            - before.map_or(0, Holder::bytes);
+        let bitmaps =
+            self.bitmap_bytes + holding.bitmap_bytes() + new.entry.len() - before.map_or(0, Holder::bytes);
         if (before.is_none() && self.leases.len() >= self.limits.holders)
             || bitmaps > self.limits.bitmap_bytes
         {

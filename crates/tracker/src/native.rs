@@ -102,9 +102,8 @@ fn ask(tracker: &Tracker, id: TorrentId, new: &NewAnnounce) -> Result<Answered, 
 /// `GET /torrent/{id}/peers`.
 pub(crate) async fn list(State(tracker): State<Tracker>, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
-    let listed = tracker.with(|registry, rng, now| {
-        registry.peers(now, rng, id).map(|peers| peer_list::entries(&peers))
-    });
+    let listed = tracker
+        .with(|registry, rng, now| registry.peers(now, rng, id).map(|peers| peer_list::entries(&peers)));
     match listed {
         Some(entries) => list_in(&Peers { peers: Vec::new() }, entries),
         None => refusal(&Refusal::UnknownTorrent, false),

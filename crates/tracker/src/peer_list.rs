@@ -63,8 +63,9 @@ mod tests {
             have: if number % 2 == 0 { Have::Complete } else { Have::of(&part) },
         };
         let natives: Vec<PeerEntry> = (1..5).map(native).collect();
-        let described = [("http://10.0.0.9", Held::Complete), ("http://x_y.example:65535", Held::Part(&part))]
-            .map(|(url, held)| (url.parse().unwrap(), held));
+        let described =
+            [("http://10.0.0.9", Held::Complete), ("http://x_y.example:65535", Held::Part(&part))]
+                .map(|(url, held)| (url.parse().unwrap(), held));
         let written: Vec<Box<[u8]>> = natives.iter().map(|peer| entry(peer).unwrap()).collect();
         let mut handed: Vec<Handed<'_>> = Vec::new();
         for (url, held) in &described {

@@ -106,13 +106,12 @@ async fn a_described_announcer_that_dies_disappears_and_one_that_lives_stays() {
     for (responder, hash) in [(&living, "of the living"), (&dying, "of the dying")] {
         let port = responder.address.port();
         let announce = format!(r#"{{"client_host":"127.0.0.1","client_port":{port},"hashes":["{hash}"]}}"#);
-        assert_eq!(server.put("/chunk", &announce).await.status, 200);
+        announced_until(&server, &announce, until("it was pinged", || async { responder.asked() > 1 })).await;
     }
     let server = &server;
     let knows = |hash: &'static str| async move {
         server.post("/chunk", &format!("[\"{hash}\"]")).await.status == 200
     };
-    until("both were pinged", || async { living.asked() > 1 && dying.asked() > 1 }).await;
     assert!(knows("of the living").await && knows("of the dying").await, "a pong keeps them");
     dying.die();
     until("the dead are gone", || async { !knows("of the dying").await }).await;
@@ -125,8 +124,7 @@ async fn a_client_that_answers_something_else_is_not_alive() {
     let endless = Responder::start("127.0.0.1", "pong".repeat(1000)).await;
     let port = endless.address.port();
     let announce = format!(r#"{{"client_host":"127.0.0.1","client_port":{port},"hashes":["a"]}}"#);
-    assert_eq!(server.put("/chunk", &announce).await.status, 200);
+    announced_until(&server, &announce, until("it was asked", || async { endless.asked() > 0 })).await;
     let server = &server;
     until("it is gone", || async { server.post("/chunk", r#"["a"]"#).await.status == 400 }).await;
-    assert!(endless.asked() > 0, "it was asked");
 }

@@ -115,8 +115,8 @@ async fn a05_tracker_dials_only_who_asked() {
     let control = Responder::start("127.0.0.1", "pong".to_owned()).await;
     let announce =
         json!({"client_host": "127.0.0.1", "client_port": control.address.port(), "hashes": ["a"]});
-    assert_eq!(server.put("/chunk", &announce.to_string()).await.status, 200);
-    until("the control was asked", || async { control.asked() >= 4 }).await;
+    let asked = until("the control was asked", || async { control.asked() >= 4 });
+    announced_until(&server, &announce.to_string(), asked).await;
     assert_eq!(canaries.map(|canary| canary.asked()), [0, 0], "nobody asked for them to be dialled");
     assert_eq!(server.post("/chunk", r#"["bait"]"#).await.status, 400, "nothing was kept");
     assert_eq!(
@@ -147,9 +147,9 @@ async fn a05_an_answer_that_redirects_leads_nowhere() {
     let redirecting = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = redirecting.local_addr().unwrap().port();
     let announce = json!({"client_host": "127.0.0.1", "client_port": port, "hashes": ["a"]});
-    assert_eq!(server.put("/chunk", &announce.to_string()).await.status, 200);
     for _ in 0..2 {
-        let (mut stream, _) = tokio::time::timeout(DEADLINE, redirecting.accept()).await.unwrap().unwrap();
+        let asked = announced_until(&server, &announce.to_string(), redirecting.accept()).await;
+        let (mut stream, _) = asked.unwrap();
         let mut request = [0; 1024];
         let length = stream.read(&mut request).await.unwrap();
         assert!(request[..length].starts_with(b"GET /ping HTTP/1.1\r\n"));

@@ -15,8 +15,7 @@ use tracker::{Tracker, TrackerConfig};
 /// Longest wait for anything: a test that takes longer has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A tracker that pings often enough for a test. An announcer lives for 1.4 seconds: on a machine that is busy with other
-/// things, one that lives for a tenth of that is dead before its ping is out.
+/// A tracker that pings often enough for a test, and whose announcers live for 1.4 seconds: long enough to be asked in.
 pub(crate) fn often_pinged() -> TrackerConfig {
     let ping_every = Duration::from_millis(500);
     TrackerConfig {
@@ -202,5 +201,21 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: i
     while !condition().await {
         assert!(tokio::time::Instant::now() < deadline, "never came true: {what}");
         ticks.tick().await;
+    }
+}
+
+/// Announces chunks again and again until `asked` is over: on a machine that is busy with other things, one that is
+/// announced once may be dead before its ping is out.
+pub(crate) async fn announced_until<T>(server: &Server, announce: &str, asked: impl Future<Output = T>) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let again = async {
+        loop {
+            ticks.tick().await;
+            assert_eq!(server.put("/chunk", announce).await.status, 200);
+        }
+    };
+    tokio::select! {
+        asked = tokio::time::timeout(DEADLINE, asked) => asked.unwrap(),
+        never = again => never,
     }
 }
