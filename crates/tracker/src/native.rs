@@ -63,12 +63,11 @@ pub(crate) async fn announce(
     };
     let PeerEntry { url, have, .. } = listed;
     let new = NewAnnounce { peer: announce.peer, url, target, have, entry, shown, fresh: new_token() };
-    let mut answered = ask(&tracker, id, &new);
+    let mut answered = ask(&tracker, id, &new, None);
     if let Err(Refusal::UrlTaken { by }) = answered
         && !still_there(&tracker, source_of(from), &new.url, by).await
     {
-        tracker.with(|registry, _, _| registry.replace(id, &new.url, by));
-        answered = ask(&tracker, id, &new);
+        answered = ask(&tracker, id, &new, Some(by));
     }
     match answered {
         Ok(answer) => {
@@ -92,8 +91,17 @@ struct Answered {
     entries: serde_json::Result<Vec<u8>>,
 }
 
-fn ask(tracker: &Tracker, id: TorrentId, new: &NewAnnounce) -> Result<Answered, Refusal> {
+/// Announces, in the place of one found `dead` where there is one: nobody else comes in between.
+fn ask(
+    tracker: &Tracker,
+    id: TorrentId,
+    new: &NewAnnounce,
+    dead: Option<PeerId>,
+) -> Result<Answered, Refusal> {
     tracker.with(|registry, rng, now| {
+        if let Some(dead) = dead {
+            registry.replace(id, &new.url, dead);
+        }
         let Announced { interval, token, peers } = registry.announce(now, rng, id, new)?;
         Ok(Answered { interval, token, entries: peer_list::entries(&peers) })
     })

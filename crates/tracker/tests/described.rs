@@ -106,7 +106,7 @@ async fn a_described_announcer_that_dies_disappears_and_one_that_lives_stays() {
     for (responder, hash) in [(&living, "of the living"), (&dying, "of the dying")] {
         let port = responder.address.port();
         let announce = format!(r#"{{"client_host":"127.0.0.1","client_port":{port},"hashes":["{hash}"]}}"#);
-        announced_until(&server, &announce, until("it was pinged", || async { responder.asked() > 1 })).await;
+        announced_until(&server, &announce, until("it was pinged", || async { responder.asked() > 2 })).await;
     }
     let server = &server;
     let knows = |hash: &'static str| async move {
