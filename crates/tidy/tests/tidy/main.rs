@@ -1,5 +1,6 @@
 //! The house rules, one module each: what is checked, on the tree and on a sample that breaks it.
 
+mod dependencies;
 mod direction;
 mod lexer;
 mod links;
