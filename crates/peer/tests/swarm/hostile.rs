@@ -1,12 +1,9 @@
 //! Peers that lie, drown, or send elsewhere: every download completes from the honest one.
 
 use peer::Peer;
-use protocol::api::peer::chunk_path;
-use protocol::api::tracker::{Have, PeerEntry, Peers};
-use protocol::{ChunkIndex, ChunkSet};
 
 use crate::kit::{Leecher, Source, bytes};
-use crate::stranger::{Pace, Stranger, answer, native};
+use crate::stranger::{Pace, Stranger, answer, claims_everything, claims_everything_at};
 
 /// Chunks of the file in these stories.
 const CHUNKS: usize = 40;
@@ -18,39 +15,6 @@ fn source() -> Source {
 /// An honest seed, slow enough that there is something left to ask others for.
 async fn slow_seed(source: &Source) -> Peer {
     source.seed_with(Some(1 << 20)).await.0
-}
-
-/// A stranger that claims to hold everything, answers requests for chunks with `chunk`, and knows the seed.
-async fn claims_everything(
-    source: &Source,
-    seed: Option<&Peer>,
-    chunk: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
-) -> Stranger {
-    claims_everything_at(Pace::Full, source, seed, chunk).await
-}
-
-async fn claims_everything_at(
-    pace: Pace,
-    source: &Source,
-    seed: Option<&Peer>,
-    chunk: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
-) -> Stranger {
-    let have = ChunkSet::full(source.torrent.chunk_count()).to_wire();
-    let nothing = Have::of(&ChunkSet::empty(source.torrent.chunk_count()));
-    let known = seed.map(|seed| PeerEntry { peer: None, url: seed.url().clone(), have: nothing });
-    let peers = serde_json::to_vec(&Peers { peers: known.into_iter().collect() }).unwrap();
-    Stranger::start_at(pace, move |line, head| {
-        if line.contains("/.well-known/") {
-            native()
-        } else if line.contains("/have") {
-            answer("200 OK", "HT-Have-Seq: 0\r\n", &have)
-        } else if line.contains("/peers") {
-            answer("200 OK", "", &peers)
-        } else {
-            chunk(line, head)
-        }
-    })
-    .await
 }
 
 /// Gets the file although the stranger is the first to be met, and so the first to be asked.
@@ -80,15 +44,10 @@ async fn a08_a_liar_is_banned_at_its_first_wrong_bytes() {
 async fn a10_what_one_of_three_drips_is_asked_for_elsewhere_too() {
     let source = source();
     let (one, other) = (source.seed_with(Some(1 << 20)).await, source.seed_with(Some(1 << 20)).await);
-    let right = std::fs::read(&source.path).unwrap();
-    let torrent = source.torrent.clone();
+    let right = source.asked();
     // Every byte that comes is right, but a chunk takes hours.
     let dripper = claims_everything_at(Pace::Drips, &source, None, move |line, _| {
-        let chunk = (0..torrent.chunk_count()).map(ChunkIndex::new);
-        let mut chunk = chunk.filter(|chunk| line.ends_with(&torrent.chunk_hash(*chunk).to_string()));
-        let at = chunk.next().map_or(0, |chunk| torrent.span(chunk).offset);
-        let at = usize::try_from(at).unwrap();
-        answer("200 OK", "", &right[at..at + (16 << 10)])
+        answer("200 OK", "", &right(line).unwrap())
     })
     .await;
     let known = vec![dripper.url.clone(), one.0.url().clone(), other.0.url().clone()];
@@ -121,17 +80,11 @@ async fn a08_a_chunk_of_the_wrong_length_is_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a08_wrong_bytes_from_a_cache_are_fetched_once_more_past_it() {
     let source = source();
-    let content = bytes(CHUNKS * (16 << 10));
-    let torrent = source.torrent.clone();
+    let right = source.asked();
     let cache = claims_everything(&source, None, move |line, head| {
         let asked_fresh = head.to_ascii_lowercase().contains("cache-control: no-cache");
-        let at = (0..torrent.chunk_count())
-            .map(ChunkIndex::new)
-            .find(|chunk| line.ends_with(&chunk_path(&torrent.chunk_hash(*chunk))));
-        match at {
-            Some(chunk) if asked_fresh => {
-                answer("200 OK", "Age: 0\r\n", &content[chunk.slot() << 14..][..16 << 10])
-            }
+        match right(line) {
+            Some(chunk) if asked_fresh => answer("200 OK", "Age: 0\r\n", &chunk),
             Some(_) => answer("200 OK", "Age: 7\r\n", &[0; 16 << 10]),
             None => answer("404 Not Found", "", b""),
         }

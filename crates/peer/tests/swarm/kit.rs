@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use peer::{Completed, Config, Content, DownloadError, Job, MetricsTo, Order, Peer, Sharing};
+use protocol::api::peer::chunk_path;
 use protocol::torrent::ChunkSize;
-use protocol::{BaseUrl, HashAlgorithm, Host, Link, Torrent};
+use protocol::{BaseUrl, ChunkIndex, HashAlgorithm, Host, Link, Torrent};
 use store::TorrentifyOptions;
 use tempfile::TempDir;
 
@@ -80,6 +81,18 @@ impl Source {
         let sharing = peer.add(self.job(self.folder.path())).await.unwrap();
         within(sharing.completed()).await.unwrap();
         (peer, sharing)
+    }
+
+    /// Finds the chunk that a request line (`GET /chunk/HASH`) asks for. Of a source that is one file.
+    pub(crate) fn asked(&self) -> impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static {
+        let (torrent, content) = (self.torrent.clone(), std::fs::read(&self.path).unwrap());
+        move |line| {
+            let mut chunks = (0..torrent.chunk_count()).map(ChunkIndex::new);
+            let asked = chunks.find(|chunk| line.ends_with(&chunk_path(&torrent.chunk_hash(*chunk))))?;
+            let span = torrent.span(asked);
+            let start = usize::try_from(span.offset).unwrap();
+            Some(content[start..][..span.length as usize].to_vec())
+        }
     }
 
     fn job(&self, dir: &Path) -> Job {

@@ -1,6 +1,8 @@
 //! What a peer answers to curl, caches, players and programs written from the described protocol.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use peer::Peer;
@@ -11,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::kit::{Answer, Leecher, Source, bytes, exchange, get, within};
+use crate::stranger::{answer, claims_everything};
 
 const CHUNK: usize = 16 << 10;
 
@@ -85,6 +88,23 @@ async fn large_chunks_come_from_their_file_as_small_ones_come_from_memory() {
     let (second, third) = (found(&content[LARGE..]).unwrap(), found(&content[2 * LARGE..]).unwrap());
     assert!(starts(second) && answers[second..].starts_with(&content[LARGE..2 * LARGE]));
     assert!(second < third && answers[third..].starts_with(&content[2 * LARGE..]));
+}
+
+#[tokio::test]
+async fn chunks_from_their_file_come_under_a_limit_and_to_the_programs_of_http_1_0() {
+    const LARGE: usize = 256 << 10;
+    let content = bytes(LARGE + 70_000);
+    let source = Source::file_in_chunks(&content, LARGE as u64);
+    // In slices of 64 KiB, each of which waits for the bucket.
+    let (seed, _) = source.seed_with(Some(1 << 20)).await;
+    for (at, wanted) in (0..).zip(content.chunks(LARGE)) {
+        let path = chunk_path(&source.torrent.chunk_hash(ChunkIndex::new(at)));
+        let limited = get(seed.url(), &path).await;
+        assert!(limited.status == 200 && limited.body == wanted, "chunk {at}");
+        // Its answer ends with the connection, which nobody asked for.
+        let old = exchange(seed.url(), format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await;
+        assert!(old.status == 200 && old.body == wanted, "chunk {at}");
+    }
 }
 
 #[tokio::test]
@@ -177,17 +197,24 @@ async fn several_chunks_come_in_frames() {
     assert_eq!(answer.body, wanted);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_peer_has_is_a_bitmap_and_then_news() {
     let source = Source::file(&bytes(3 * CHUNK));
     let path = have_path(source.torrent.id());
-    // A chunk takes this seed a third of a second, so the question below waits before it is answered.
-    let (seed, _) = source.seed_with(Some(48 << 10)).await;
-    let leecher = Leecher::start_with(&source, vec![seed.url().clone()]).await;
+    // Busy until somebody looked, and saw that the leecher has nothing.
+    let looked = Arc::new(AtomicBool::new(false));
+    let (chunk, free) = (source.asked(), looked.clone());
+    let seed = claims_everything(&source, None, move |line, _| match chunk(line) {
+        Some(chunk) if free.load(Ordering::Relaxed) => answer("200 OK", "", &chunk),
+        _ => answer("503 Service Unavailable", "HT-Retry: 50\r\n", b""),
+    })
+    .await;
+    let leecher = Leecher::start_with(&source, vec![seed.url.clone()]).await;
     let url = leecher.peer.url();
     let nothing = get(url, &path).await;
     assert_eq!(nothing.body, [0]);
     let start: u64 = nothing.header("ht-have-seq").parse().unwrap();
+    looked.store(true, Ordering::Relaxed);
     let news = get(url, &format!("{path}?since={start}&wait=30")).await;
     let news: Gains = serde_json::from_slice(&news.body).unwrap();
     assert!(news.seq > start && !news.gained.is_empty(), "{news:?}");

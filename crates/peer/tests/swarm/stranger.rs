@@ -3,9 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use protocol::{BaseUrl, HostPort};
+use peer::Peer;
+use protocol::api::tracker::{Have, PeerEntry, Peers};
+use protocol::{BaseUrl, ChunkSet, HostPort};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::kit::Source;
 
 /// A whole HTTP answer.
 pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
@@ -75,6 +79,40 @@ impl Drop for Stranger {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// A stranger that claims to hold everything, answers requests for chunks with `chunk`, and knows the seed.
+pub(crate) async fn claims_everything(
+    source: &Source,
+    seed: Option<&Peer>,
+    chunk: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
+) -> Stranger {
+    claims_everything_at(Pace::Full, source, seed, chunk).await
+}
+
+/// The same, at a pace.
+pub(crate) async fn claims_everything_at(
+    pace: Pace,
+    source: &Source,
+    seed: Option<&Peer>,
+    chunk: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static,
+) -> Stranger {
+    let have = ChunkSet::full(source.torrent.chunk_count()).to_wire();
+    let nothing = Have::of(&ChunkSet::empty(source.torrent.chunk_count()));
+    let known = seed.map(|seed| PeerEntry { peer: None, url: seed.url().clone(), have: nothing });
+    let peers = serde_json::to_vec(&Peers { peers: known.into_iter().collect() }).unwrap();
+    Stranger::start_at(pace, move |line, head| {
+        if line.contains("/.well-known/") {
+            native()
+        } else if line.contains("/have") {
+            answer("200 OK", "HT-Have-Seq: 0\r\n", &have)
+        } else if line.contains("/peers") {
+            answer("200 OK", "", &peers)
+        } else {
+            chunk(line, head)
+        }
+    })
+    .await
 }
 
 async fn serve(
