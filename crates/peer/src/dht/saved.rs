@@ -1,9 +1,10 @@
 //! The file of nodes that answered, so that a later start needs no tracker and no way in: one address a line.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,10 +53,11 @@ pub(super) async fn keep(path: PathBuf, net: Net, status: watch::Receiver<Status
     }
 }
 
-/// Nobody ever reads half a file: written beside it and renamed over it. Two processes may share it; the last wins.
+/// Nobody ever reads half a file: written beside it and renamed over it. Two processes may share it; the last wins. A folder that
+/// is made for it is its user's alone, as the XDG Base Directory Specification wants it.
 fn write(path: &Path, nodes: &[SocketAddr]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let mut lines = nodes.iter().take(NODES_MOST).map(ToString::to_string).collect::<Vec<_>>().join("\n");
     lines.push('\n');
@@ -71,6 +73,8 @@ fn write(path: &Path, nodes: &[SocketAddr]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -82,7 +86,9 @@ mod tests {
         write(&path, &nodes).unwrap();
         write(&path, &nodes).unwrap();
         assert_eq!(read(&path), nodes);
-        assert_eq!(fs::read_dir(dir.path().join("state")).unwrap().count(), 1);
+        let state = dir.path().join("state");
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
+        assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
         fs::write(&path, "127.0.0.1:1\n\n# mine\nexample.org:1\n127.0.0.1\n [::1]:2\n127.0.0.1:1\n").unwrap();
         assert_eq!(read(&path), nodes);
         fs::write(&path, "127.0.0.1:1\n".repeat(1 << 20)).unwrap();

@@ -3,9 +3,10 @@
 //! `openat2` walks to a place in one call. Seccomp profiles of some containers and old kernels forbid it; there each
 //! component is opened by itself, `O_NOFOLLOW`, relative to the one before, which comes to the same.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,6 +46,12 @@ impl RealDisk {
         if !path.as_os_str().is_empty() {
             fs::create_dir_all(path)?;
         }
+        Self::open(path)
+    }
+
+    /// The same, where only the user may look: what is made is so from its first moment.
+    pub(crate) fn open_or_create_private(path: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         Self::open(path)
     }
 

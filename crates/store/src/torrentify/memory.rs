@@ -50,9 +50,10 @@ pub(super) struct Entry<'a> {
 }
 
 impl Memory {
-    /// The folder at `path`, made when it is not there.
+    /// The folder at `path`, made when it is not there: for its user alone, as the XDG Base Directory Specification wants it. The
+    /// hashes tell what somebody shares.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Memory { disk: RealDisk::open_or_create(path)?, recalls: true })
+        Ok(Memory { disk: RealDisk::open_or_create_private(path)?, recalls: true })
     }
 
     /// The same, for one time: nothing is recalled, so that all is read, and remembered anew.

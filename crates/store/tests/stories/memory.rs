@@ -1,6 +1,7 @@
 //! What was hashed before and did not change is not read again.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -51,6 +52,20 @@ fn a_file_is_read_once_as_long_as_nobody_touches_it() {
     fs::write(&path, content(3 * CHUNK + 5, 2)).unwrap();
     File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
     assert_eq!(read(HashAlgorithm::Blake3), size);
+}
+
+#[test]
+fn what_is_remembered_is_for_its_user_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache/shares");
+    Memory::open(&path).unwrap();
+    for made in [path.parent().unwrap(), &path] {
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700, "{}", made.display());
+    }
+    // What is there already is the user's choice.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    Memory::open(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
 }
 
 #[test]
