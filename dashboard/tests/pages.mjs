@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 
 const { page: pageUrl, link, name, file, seed, downloads, chromium: executablePath } = JSON.parse(process.argv[2]);
 /** Longest wait for anything. */
-const DEADLINE_MS = 45_000;
+const DEADLINE_MS = 120_000;
 
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 try {

@@ -13,7 +13,7 @@ use crate::exit_code::ExitCode;
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) exit: ExitCode,
-    /// One word for programs; see the constants below.
+    /// One word for programs: the `kind` of an `error` event.
     pub(crate) kind: &'static str,
     /// What went wrong.
     pub(crate) cause: String,

@@ -14,6 +14,7 @@ mod following;
 mod glob;
 mod hashing;
 mod hope;
+mod huge_pages;
 mod logging;
 mod open_files;
 mod output;

@@ -284,3 +284,15 @@ fn ports_that_are_taken_are_named() {
         );
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_shares_declines_huge_pages() {
+    let dir = folder();
+    content::write(&dir.path().join("x"), &content::bytes(CHUNK, 1));
+    let sharer = Sharer::start(dir.path(), "x");
+    let status = fs::read_to_string(format!("/proc/{}/status", sharer.process.id())).unwrap();
+    // Kernels before 5.0 do not say.
+    let said = status.lines().find(|line| line.starts_with("THP_enabled:"));
+    assert!(said.is_none_or(|line| line.ends_with('0')), "{said:?}");
+}

@@ -9,7 +9,7 @@ use crate::LoadedTracker;
 use crate::latency::Latencies;
 use crate::tracker::Taken;
 
-/// The figures of one case. What only the tracker's process could tell is absent when that was not named.
+/// The figures of one case. What only the tracker's process could tell is `None` when that was not named.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Which case.

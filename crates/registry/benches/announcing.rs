@@ -40,7 +40,7 @@ fn announce(number: u32) -> Option<NewAnnounce> {
         target: Target::of(url.address().host().as_ip()?),
         url,
         have: Have::of(&held),
-        entry: vec![b'x'; 128].into(),
+        entry: Some(vec![b'x'; 128].into()),
         shown: Some(token.clone()),
         fresh: token,
     })

@@ -1,5 +1,6 @@
 //! What a native peer says and hears, and why it may be refused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::api::tracker::{Have, Token};
@@ -21,8 +22,8 @@ pub struct NewAnnounce {
     /// What it holds.
     pub have: Have,
     /// How lists name it, written once by whoever writes lists, and not looked into here: each is in 50 answers before
-    /// the next announce changes it.
-    pub entry: Box<[u8]>,
+    /// the next announce changes it. `None` has lists write it themselves.
+    pub entry: Option<Arc<[u8]>>,
     /// The token it shows, if any.
     pub shown: Option<Token>,
     /// The token it gets when it is new: not to be guessed.

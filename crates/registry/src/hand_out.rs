@@ -1,6 +1,8 @@
 //! Which peers an announcer hears of: a random sample, so that the swarm is one random graph and no peer is asked by
 //! all, with complete, incomplete and described holders all in it where there are any.
 
+use std::sync::Arc;
+
 use protocol::api::tracker::Have;
 use protocol::{BaseUrl, ChunkSet, PeerId};
 use rand::Rng;
@@ -18,10 +20,11 @@ pub struct Handed<'a> {
     pub url: &'a BaseUrl,
     /// What it held when it last announced.
     pub held: Held<'a>,
-    /// What its last announce brought as its entry in lists ([`NewAnnounce::entry`]); none for described clients.
+    /// What its last announce brought as its entry in lists ([`NewAnnounce::entry`]); none for described clients, and for
+    /// who calls the bitmap of all chunks what it holds.
     ///
     /// [`NewAnnounce::entry`]: crate::NewAnnounce::entry
-    pub entry: Option<&'a [u8]>,
+    pub entry: Option<&'a Arc<[u8]>>,
 }
 
 /// What a peer handed out holds.
@@ -54,7 +57,7 @@ impl<'a> From<&'a Holder> for Handed<'a> {
             Holding::Complete => Held::Complete,
             Holding::Part(set) => Held::of(set),
         };
-        Handed { peer: Some(holder.peer), url: &holder.url, held, entry: Some(&holder.entry) }
+        Handed { peer: Some(holder.peer), url: &holder.url, held, entry: holder.entry.as_ref() }
     }
 }
 

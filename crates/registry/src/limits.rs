@@ -15,7 +15,8 @@ pub struct Limits {
     /// Holders of one torrent that one [`crate::Target`] may be: whoever announces in a victim's name sends it this
     /// many at most.
     pub holders_per_target: usize,
-    /// Bytes of the bitmaps of all native holders, and of their entries in lists.
+    /// Bytes of the bitmaps of all native holders, and of their entries in lists. Past it only complete ones are taken,
+    /// which have no bitmap and an entry as long as their URL.
     pub bitmap_bytes: usize,
     /// Bytes of the bitmaps of all described holders, one for each torrent that has one of their hashes.
     pub described_bitmap_bytes: usize,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::api::tracker::{Assignment, MAX_PEERS, OpaqueHash, Token};
+use protocol::api::tracker::{Assignment, Have, MAX_PEERS, OpaqueHash, Token};
 use protocol::{BaseUrl, HostPort, PeerId, Time, Torrent, TorrentId};
 use rand::{Rng, RngExt};
 
@@ -137,11 +137,14 @@ impl Registry {
         if !was_counted && entry.swarm.of_target(new.target) >= self.limits.holders_per_target {
             return Err(Refusal::TargetFull(self.limits.holders_per_target));
         }
-        let bitmaps =
-            self.bitmap_bytes + holding.bitmap_bytes() + new.entry.len() - before.map_or(0, Holder::bytes);
-        if (before.is_none() && self.leases.len() >= self.limits.holders)
-            || bitmaps > self.limits.bitmap_bytes
-        {
+        // The shortest form of all chunks is a word, whatever the announce made of it.
+        let is_word = new.have == Have::Complete || !holding.is_complete();
+        let listed = new.entry.as_ref().filter(|_| is_word).cloned();
+        let bytes = holding.bitmap_bytes() + listed.as_ref().map_or(0, |entry| entry.len());
+        let bitmaps = self.bitmap_bytes + bytes - before.map_or(0, Holder::bytes);
+        // Bitmaps crowd no seed out: its entry is short, and there are no more of them than holders.
+        let is_over = !holding.is_complete() && bitmaps > self.limits.bitmap_bytes;
+        if (before.is_none() && self.leases.len() >= self.limits.holders) || is_over {
             return Err(Refusal::Full);
         }
         let is_same = before.is_some_and(|holder| holder.target == new.target && holder.url == new.url);
@@ -156,8 +159,7 @@ impl Registry {
         let token = if let Some(holder) = stays {
             self.leases.renew(serial, peer, &mut holder.lease, until);
             holder.holding = holding;
-            // An entry of the same length takes the old one's place in memory.
-            holder.entry.clone_from(&new.entry);
+            holder.entry = listed;
             holder.token.clone()
         } else {
             let old = entry.swarm.remove(peer);
@@ -166,8 +168,8 @@ impl Registry {
             }
             let token = old.map_or_else(|| new.fresh.clone(), |holder| holder.token);
             let lease = self.leases.begin(serial, peer, until);
-            let (url, entered, given) = (new.url.clone(), new.entry.clone(), token.clone());
-            entry.swarm.insert(Holder { peer, url, holding, entry: entered, token: given, target, lease });
+            let (url, given) = (new.url.clone(), token.clone());
+            entry.swarm.insert(Holder { peer, url, holding, entry: listed, token: given, target, lease });
             token
         };
         entry.touch(now);

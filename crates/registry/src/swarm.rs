@@ -1,6 +1,7 @@
 //! The native holders of one torrent.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use protocol::api::tracker::{Have, Token};
@@ -66,7 +67,7 @@ pub(crate) struct Holder {
     pub(crate) peer: PeerId,
     pub(crate) url: BaseUrl,
     pub(crate) holding: Holding,
-    pub(crate) entry: Box<[u8]>,
+    pub(crate) entry: Option<Arc<[u8]>>,
     pub(crate) token: Token,
     pub(crate) target: Target,
     pub(crate) lease: Lease,
@@ -75,7 +76,7 @@ pub(crate) struct Holder {
 impl Holder {
     /// Bytes that depend on the torrent and on what it said.
     pub(crate) fn bytes(&self) -> usize {
-        self.holding.bitmap_bytes() + self.entry.len()
+        self.holding.bitmap_bytes() + self.entry.as_ref().map_or(0, |entry| entry.len())
     }
 }
 
@@ -243,7 +244,7 @@ mod tests {
             peer: PeerId::from_bytes([number; 16]),
             url: format!("http://10.0.0.1:{}", 1000 + u16::from(number)).parse().unwrap(),
             holding: if complete { Holding::Complete } else { Holding::of(set) },
-            entry: Box::default(),
+            entry: None,
             token: Token::new(String::new()),
             target: Target::of([10, 0, 0, number / 8].into()),
             lease: Lease::default(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use protocol::Torrent;
 use protocol::api::tracker::{Have, OpaqueHash};
-use registry::{Client, DescribedRefusal, Held, Limits, NewTorrent};
+use registry::{Client, DescribedRefusal, Held, Limits, NewTorrent, Refusal};
 use support::*;
 
 #[test]
@@ -190,4 +190,20 @@ fn a14_who_dies_with_many_hashes_is_gone_at_once_and_they_are_forgotten_by_and_b
     assert_eq!((sizes.announcers, sizes.hashes, sizes.pairs), (2, 10, 11), "what it announced since stays");
     let assigned = world.registry.assign(at(14), &mut world.rng, &names);
     assert_eq!(assigned.iter().map(|entry| entry.hash_list.len()).sum::<usize>(), 10);
+}
+
+#[test]
+fn a14_bitmaps_that_fill_the_memory_keep_no_seed_out() {
+    let (mut world, torrent) =
+        (World::new(Limits { bitmap_bytes: 200, ..Limits::default() }), torrent("a", b"abc"));
+    world.publish(at(0), &torrent);
+    let part = || have(&torrent, &[1]);
+    let refused = (1..50).find(|number| world.announce(at(0), torrent.id(), *number, part()).is_err());
+    assert_eq!(
+        world.announce(at(0), torrent.id(), 60, part()).err(),
+        Some(Refusal::Full),
+        "from {refused:?} on"
+    );
+    assert!(world.announce(at(0), torrent.id(), 61, Have::Complete).is_ok());
+    assert!(world.announce(at(0), torrent.id(), 1, Have::Complete).is_ok(), "and who completes may say so");
 }

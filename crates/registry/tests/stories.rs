@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use protocol::Torrent;
 use protocol::api::tracker::Have;
-use registry::{Limits, NewTorrent, Publisher, Refusal, Seed};
+use registry::{Held, Limits, NewTorrent, Publisher, Refusal, Seed};
 use support::*;
 
 #[test]
@@ -35,6 +35,21 @@ fn an_announcer_hears_of_the_others_and_not_of_itself() {
     assert_eq!(again.peers.len(), 1, "it is listed once although it announced twice");
     let counts = world.registry.counts(at(1), torrent.id()).unwrap();
     assert_eq!((counts.seeds, counts.peers), (2, 2));
+}
+
+#[test]
+fn lists_have_the_entry_of_the_last_announce_and_write_a_bitmap_of_everything_themselves() {
+    let (mut world, torrent) = (World::new(Limits::default()), torrent("a", b"abc"));
+    world.publish(at(0), &torrent);
+    let all = Have::Bitmap(vec![0b1110_0000]);
+    let (some, more) = (have(&torrent, &[0]), have(&torrent, &[0, 2]));
+    for (said, listed) in [(&some, Some(entry(&some))), (&more, Some(entry(&more))), (&all, None)] {
+        world.announce(at(0), torrent.id(), 1, said.clone()).unwrap();
+        let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
+        assert_eq!(peers[0].entry.cloned(), listed);
+    }
+    let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
+    assert_eq!(peers[0].held, Held::Complete);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Tracker {
             target: Target::of(ip(node)),
             have: Have::of(held),
             // Nobody here writes lists.
-            entry: Box::default(),
+            entry: None,
             shown,
             fresh: Token::new(node.get().to_string()),
         };

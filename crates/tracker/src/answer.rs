@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::body::BodyError;
 
+/// Characters of a reason that are sent: what was wrong in a request may be megabytes of it.
+const MAX_REASON: usize = 1024;
+
 /// A described answer.
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
     answer(status, "text/plain; charset=utf-8", text.into())
@@ -16,7 +19,7 @@ pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
 
 /// Why a described request is refused. What of it came from the request is made harmless.
 pub(crate) fn refusal(status: StatusCode, reason: &impl ToString) -> Response {
-    text(status, Printable(&reason.to_string()).to_string())
+    text(status, said(reason))
 }
 
 /// A native answer, or a described list.
@@ -35,9 +38,15 @@ pub(crate) fn written(json: serde_json::Result<Vec<u8>>) -> Response {
 /// Why a native request is refused (RFC 9457).
 pub(crate) fn problem(status: StatusCode, detail: &impl ToString) -> Response {
     let title = status.canonical_reason().unwrap_or("Error").to_owned();
-    let detail = Some(Printable(&detail.to_string()).to_string());
+    let detail = Some(said(detail));
     let bytes = serde_json::to_vec(&Problem { title, status: status.as_u16(), detail }).unwrap_or_default();
     answer(status, problem::MEDIA_TYPE, bytes)
+}
+
+/// A reason, cut and made harmless.
+fn said(reason: &impl ToString) -> String {
+    let reason: String = reason.to_string().chars().take(MAX_REASON).collect();
+    Printable(&reason).to_string()
 }
 
 /// An answer without a body.

@@ -17,6 +17,7 @@ use registry::{Announced, NewAnnounce, Refusal, Target};
 use serde::Serialize;
 
 use crate::answer::{body_problem, empty, json, problem, retry_after, written};
+use crate::peer_list::Listed;
 use crate::tracker::source_of;
 use crate::{Tracker, dial, peer_list};
 
@@ -58,7 +59,7 @@ pub(crate) async fn announce(
     };
     let listed = PeerEntry { peer: Some(announce.peer), url, have: announce.have };
     let entry = match peer_list::entry(&listed) {
-        Ok(entry) => entry,
+        Ok(entry) => Some(entry),
         Err(error) => return problem(StatusCode::INTERNAL_SERVER_ERROR, &error),
     };
     let PeerEntry { url, have, .. } = listed;
@@ -78,7 +79,7 @@ pub(crate) async fn announce(
                 metrics: tracker.metrics(),
                 peers: Vec::new(),
             };
-            list_in(&head, answer.entries)
+            list_in(&head, &answer.peers)
         }
         Err(refused) => refusal(&refused, new.shown.is_some()),
     }
@@ -88,7 +89,7 @@ pub(crate) async fn announce(
 struct Answered {
     interval: Duration,
     token: Token,
-    entries: serde_json::Result<Vec<u8>>,
+    peers: Vec<Listed>,
 }
 
 /// Announces, in the place of one found `dead` where there is one: nobody else comes in between.
@@ -103,24 +104,24 @@ fn ask(
             registry.replace(id, &new.url, dead);
         }
         let Announced { interval, token, peers } = registry.announce(now, rng, id, new)?;
-        Ok(Answered { interval, token, entries: peer_list::entries(&peers) })
+        Ok(Answered { interval, token, peers: peer_list::taken(&peers) })
     })
 }
 
 /// `GET /torrent/{id}/peers`.
 pub(crate) async fn list(State(tracker): State<Tracker>, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
-    let listed = tracker
-        .with(|registry, rng, now| registry.peers(now, rng, id).map(|peers| peer_list::entries(&peers)));
+    let listed =
+        tracker.with(|registry, rng, now| registry.peers(now, rng, id).map(|peers| peer_list::taken(&peers)));
     match listed {
-        Some(entries) => list_in(&Peers { peers: Vec::new() }, entries),
+        Some(peers) => list_in(&Peers { peers: Vec::new() }, &peers),
         None => refusal(&Refusal::UnknownTorrent, false),
     }
 }
 
 /// An answer that ends in a list. Lists change by the second, and a token is nobody else's: it is not stored.
-fn list_in(head: &impl Serialize, entries: serde_json::Result<Vec<u8>>) -> Response {
-    let mut response = written(entries.and_then(|entries| peer_list::within(head, &entries)));
+fn list_in(head: &impl Serialize, peers: &[Listed]) -> Response {
+    let mut response = written(peer_list::within(head, peers));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

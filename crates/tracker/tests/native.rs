@@ -26,6 +26,7 @@ async fn a_peer_announces_is_listed_and_leaves() {
     let first: AnnounceAnswer = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((first.interval, first.peers.len(), first.metrics), (5, 0, None));
     assert_eq!(first.observed.host().to_string(), "127.0.0.1");
+    let second_url = "http://127.0.0.1:8002/p".parse().unwrap();
     let announce = json!({"peer": TWO, "url": "http://127.0.0.1:8002/p", "have": "QA=="});
     let second: AnnounceAnswer =
         serde_json::from_str(&server.put(&peers, &announce.to_string()).await.body).unwrap();
@@ -35,8 +36,13 @@ async fn a_peer_announces_is_listed_and_leaves() {
         ("http://127.0.0.1:8001", &Have::Complete)
     );
     assert_ne!(first.token, second.token);
+    let more = json!({"peer": TWO, "url": "http://127.0.0.1:8002/p", "have": "YA=="}).to_string();
+    let bearer = format!("Authorization: Bearer {}", second.token.as_str());
+    assert_eq!(server.send("PUT", &peers, &[&bearer], &more).await.status, 200);
     let listed: Peers = serde_json::from_str(&server.get(&peers).await.body).unwrap();
     assert_eq!(listed.peers.len(), 2);
+    let has = listed.peers.iter().find(|entry| entry.url == second_url).map(|entry| entry.have.clone());
+    assert_eq!(has, Some(Have::Bitmap(vec![0x60])), "what it announced last");
     let leave = format!("{peers}/{ONE}");
     let bearer = format!("Authorization: Bearer {}", first.token.as_str());
     assert_eq!(server.send("DELETE", &leave, &[&bearer], "").await.status, 204);

@@ -23,8 +23,8 @@ use clap::Subcommand;
 use crate::args::Global;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::open_files;
 use crate::output::Output;
+use crate::{huge_pages, open_files};
 
 /// One of the commands.
 #[derive(Debug, Subcommand)]
@@ -80,6 +80,7 @@ const LAST_WORK: Duration = Duration::from_millis(500);
 /// All of it on this thread: what measures another process must leave it the other cores.
 fn on_one_thread(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     open_files::raise_limit();
+    huge_pages::decline();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(1)
         .enable_all()
@@ -92,6 +93,7 @@ fn on_one_thread(command: impl Future<Output = Result<ExitCode, Failure>>) -> Re
 
 fn on_runtime(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     open_files::raise_limit();
+    huge_pages::decline();
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // Two at least: a worker that waits for a lock must not stop the accept loop.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Json};
 use protocol::api::HT_HAVE_SEQ;
 use protocol::api::peer::{HaveQuery, MAX_WAIT_S};
-use protocol::api::tracker::{Have, PeerEntry, Peers};
+use protocol::api::tracker::{Have, MAX_PEERS, PeerEntry, Peers};
 use protocol::{ChunkSet, TorrentId};
 use tokio::time::Instant;
 
@@ -129,13 +129,18 @@ pub(super) async fn peers(State(context): State<Arc<Context>>, Path(id): Path<St
     // What the others hold they tell themselves; an empty bitmap promises nothing.
     let nothing = Have::Bitmap(ChunkSet::empty(holding.torrent().chunk_count()).to_wire());
     let others = holding.acquaintances.alive(context.clock.now()).into_iter();
-    let mut peers: Vec<PeerEntry> =
-        others.map(|(url, peer)| PeerEntry { peer, url, have: nothing.clone() }).collect();
-    peers.push(PeerEntry {
+    let itself = PeerEntry {
         peer: Some(context.identity.peer),
         url: context.identity.url.clone(),
         have: Have::of(&holding.held().0),
-    });
+    };
+    // First, since readers take no more than the bound.
+    let all = std::iter::once(itself).chain(others.map(|(url, peer)| PeerEntry {
+        peer,
+        url,
+        have: nothing.clone(),
+    }));
+    let peers: Vec<PeerEntry> = all.take(MAX_PEERS).collect();
     Json(Peers { peers }).into_response()
 }
 

@@ -15,7 +15,7 @@ use store::TorrentifyOptions;
 use tempfile::TempDir;
 
 /// No story on loopback takes this long unless something hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(240);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A torrent and the folder its content lies in.

@@ -111,7 +111,7 @@ impl Visitor<'_> for PortVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Port, E> {
-        parse_port(text).map(Port).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+        parse_port(text).map(Port).ok_or_else(|| E::invalid_value(Unexpected::Other("this text"), &self))
     }
 }
 

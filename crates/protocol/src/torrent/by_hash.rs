@@ -9,7 +9,7 @@ use crate::ChunkIndex;
 /// Chunks to a bucket, as far as a power of two allows: a byte a chunk, and few comparisons.
 const BUCKET: u32 = 4;
 
-/// The chunks of a torrent in the order of their hashes, equals in file order: five to six bytes a chunk.
+/// The chunks of a torrent in the order of their hashes, equals in file order: about five bytes a chunk.
 #[derive(Clone, Debug)]
 pub(super) struct ByHash {
     order: Vec<ChunkIndex>,

@@ -48,7 +48,7 @@ fn announce(
     let url: BaseUrl = format!("{scheme}://{address}:8000").parse().unwrap();
     let peer = PeerId::from_bytes(u128::from(number).to_be_bytes());
     let (target, fresh) = (Target::of(address.into()), Token::new(number.to_string()));
-    let new = NewAnnounce { peer, url, target, have, entry: Box::default(), shown: None, fresh };
+    let new = NewAnnounce { peer, url, target, have, entry: None, shown: None, fresh };
     registry.announce(Time::ZERO, rng, torrent.id(), &new).unwrap();
 }
 

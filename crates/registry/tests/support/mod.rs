@@ -53,6 +53,11 @@ pub(crate) fn have(torrent: &Torrent, chunks: &[u32]) -> Have {
     Have::of(&set)
 }
 
+/// What stands for a peer's entry in lists here: as long as what it says, and told apart by it.
+pub(crate) fn entry(have: &Have) -> Arc<[u8]> {
+    format!("{have:?}").into_bytes().into()
+}
+
 pub(crate) fn hash(torrent: &Torrent, chunk: u32) -> OpaqueHash {
     OpaqueHash::new(&torrent.chunk_hash(ChunkIndex::new(chunk)).to_string()).unwrap()
 }
@@ -113,8 +118,8 @@ impl World {
             peer: peer(number),
             target: target(url.address()),
             url,
+            entry: Some(entry(&have)),
             have,
-            entry: Box::default(),
             shown,
             fresh: token(number),
         };

@@ -13,11 +13,15 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracker::{Tracker, TrackerConfig};
 
 /// Longest wait for anything: a test that takes longer has failed.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(200);
 
 /// A tracker that pings often enough for a test, and whose announcers live for 1.4 seconds: long enough to be asked in.
 pub(crate) fn often_pinged() -> TrackerConfig {
-    let ping_every = Duration::from_millis(500);
+    pinged_every(Duration::from_millis(500))
+}
+
+/// A tracker that pings so often; who does not answer is dead after 2.8 times as long.
+pub(crate) fn pinged_every(ping_every: Duration) -> TrackerConfig {
     TrackerConfig {
         registry: registry::Limits { ping_every, ..registry::Limits::default() },
         ..TrackerConfig::default()
