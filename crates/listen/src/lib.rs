@@ -32,7 +32,7 @@ use crate::strict_head::StrictHead;
 pub struct Limits {
     /// Connections open at once.
     pub connections: usize,
-    /// Connections open at once from one IP address. Generous: a whole site may stand behind one.
+    /// Connections open at once from one IP address (IPv6: from one /64). Generous: a whole site may stand behind one.
     pub per_address: usize,
     /// From the first wait for a request until its head is whole; a kept-alive connection idles no longer either.
     pub head: Duration,

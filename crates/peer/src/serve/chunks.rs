@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::{Body, to_bytes};
@@ -26,6 +27,9 @@ use crate::holding::Holding;
 /// Small chunks are read together up to this many bytes: one trip to a blocking thread, one slot.
 const TOGETHER: u64 = 1 << 20;
 
+/// Longest time for a request's body, 256 KiB at most (threat A11).
+const BODY_TIME: Duration = Duration::from_secs(30);
+
 /// A chunk that was asked for and is held.
 struct Found {
     /// Which hash of the request.
@@ -45,7 +49,7 @@ pub(super) async fn post(
 ) -> Response<Body> {
     let asked = match asked(body).await {
         Ok(asked) => asked,
-        Err(reason) => return (StatusCode::BAD_REQUEST, reason).into_response(),
+        Err(refused) => return refused.into_response(),
     };
     let found: Vec<Found> = (0u32..).zip(&asked).filter_map(|(at, hash)| find(&context, at, hash)).collect();
     if found.is_empty() && !asked.is_empty() {
@@ -86,12 +90,18 @@ pub(super) async fn post(
 }
 
 /// The hashes in the body; anything that is no list of texts is the asker's mistake.
-async fn asked(body: Body) -> Result<Vec<String>, String> {
-    let bytes = to_bytes(body, MAX_CHUNK_REQUEST).await.map_err(|error| format!("body: {error}"))?;
-    let hashes: Vec<String> =
-        serde_json::from_slice(&bytes).map_err(|error| format!("expected a list of hashes: {error}"))?;
+async fn asked(body: Body) -> Result<Vec<String>, (StatusCode, String)> {
+    let wrong = |reason: String| (StatusCode::BAD_REQUEST, reason);
+    let read = tokio::time::timeout(BODY_TIME, to_bytes(body, MAX_CHUNK_REQUEST));
+    let read =
+        read.await.map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the body comes too slowly".to_owned()))?;
+    let bytes = read.map_err(|error| wrong(format!("body: {error}")))?;
+    let hashes: Vec<String> = serde_json::from_slice(&bytes)
+        .map_err(|error| wrong(format!("expected a list of hashes: {error}")))?;
     if hashes.len() > MAX_CHUNKS_PER_REQUEST {
-        return Err(format!("more than {MAX_CHUNKS_PER_REQUEST} hashes in one request: ask for fewer"));
+        return Err(wrong(format!(
+            "more than {MAX_CHUNKS_PER_REQUEST} hashes in one request: ask for fewer"
+        )));
     }
     Ok(hashes)
 }
@@ -228,5 +238,26 @@ impl Form {
             Form::Frames => bytes + group.len() * FrameHeader::LENGTH,
             Form::Json => bytes / 3 * 4 + group.len() * (JSON_AROUND + 80) + 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a11_a_list_of_hashes_that_does_not_come_is_given_up() {
+        let started = Instant::now();
+        // A byte a second, for as long as anybody reads.
+        let drip = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+        });
+        let refused = asked(Body::from_stream(drip.boxed())).await.unwrap_err();
+        assert_eq!((refused.0, started.elapsed()), (StatusCode::REQUEST_TIMEOUT, BODY_TIME));
+        assert_eq!(asked(Body::from(r#"["a"]"#)).await.unwrap(), ["a"]);
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a9_a_head_that_never_ends_is_none() {
+    fn a09_a_head_that_never_ends_is_none() {
         let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(LONGEST));
         assert_eq!(parse(endless.as_bytes()).map(|head| head.is_some()), Err(Malformed));
         let fields = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(FIELDS + 1));

@@ -178,7 +178,7 @@ async fn a_refusal_is_read_past_and_its_connection_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a9_who_refuses_word_by_word_is_not_listened_to() {
+async fn a09_who_refuses_word_by_word_is_not_listened_to() {
     let idle = Arc::new(Idle::default());
     let (ours, mut theirs) = tokio::io::duplex(1 << 10);
     let base: BaseUrl = "http://127.0.0.1:9".parse().unwrap();

@@ -67,12 +67,16 @@ pub struct Gains {
 }
 
 impl Gains {
-    /// The runs as chunk indexes of a torrent of `chunks`; `None` when one is upside down or past the end.
+    /// The runs as chunk indexes of a torrent of `chunks`; `None` when they are more than [`MAX_RUNS`], or one is upside
+    /// down, past the end, or not past the one before: no chunk is gone through twice (threat A9).
     pub fn checked_runs(&self, chunks: u32) -> Option<Vec<(ChunkIndex, ChunkIndex)>> {
+        let mut next = 0;
         let run = |&(first, last): &(u32, u32)| {
-            (first <= last && last < chunks).then(|| (ChunkIndex::new(first), ChunkIndex::new(last)))
+            let right = next <= first && first <= last && last < chunks;
+            next = last.saturating_add(1);
+            right.then(|| (ChunkIndex::new(first), ChunkIndex::new(last)))
         };
-        self.gained.iter().map(run).collect()
+        if self.gained.len() > MAX_RUNS { None } else { self.gained.iter().map(run).collect() }
     }
 
     /// The gains in `set`, as runs; `None` when there are more than [`MAX_RUNS`].
@@ -123,6 +127,15 @@ mod tests {
         let header = FrameHeader { position: 1, length: 0x0102_0304 };
         assert_eq!(header.to_bytes(), [0, 0, 0, 1, 1, 2, 3, 4]);
         assert_eq!(FrameHeader::from_bytes(header.to_bytes()), header);
+    }
+
+    #[test]
+    fn a09_gains_that_name_a_chunk_twice_or_too_many_runs_are_refused() {
+        let runs = |gained: Vec<(u32, u32)>| Gains { seq: 1, gained }.checked_runs(1 << 20);
+        assert!(runs(vec![(0, 4), (5, 5), (9, 20)]).is_some());
+        assert!(runs(vec![(0, 4), (4, 5)]).is_none() && runs(vec![(5, 6), (0, 4)]).is_none());
+        let apart = |count: usize| (0..).step_by(2).map(|chunk| (chunk, chunk)).take(count).collect();
+        assert!(runs(apart(MAX_RUNS)).is_some() && runs(apart(MAX_RUNS + 1)).is_none());
     }
 
     #[test]
