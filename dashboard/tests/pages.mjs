@@ -8,8 +8,8 @@ import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 const { page: pageUrl, link, name, file, seed, downloads, chromium: executablePath } = JSON.parse(process.argv[2]);
-/** Longest wait for anything. */
-const DEADLINE_MS = 120_000;
+/** Longest wait for anything: a browser's first page alone has taken two minutes on a machine that was compiling. */
+const DEADLINE_MS = 300_000;
 
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 try {

@@ -30,7 +30,7 @@ pub use running::{Finished, Running, Sharer};
 
 /// Longest wait for anything. Generous: the machine may be busy or ten times slower than ours, and a right program never
 /// comes near it.
-pub const DEADLINE: Duration = Duration::from_secs(240);
+pub const DEADLINE: Duration = Duration::from_secs(540);
 /// How often a condition is looked at that nobody can tell us about.
 const LOOK: Duration = Duration::from_millis(5);
 
