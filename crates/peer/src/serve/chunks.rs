@@ -252,9 +252,10 @@ mod tests {
     async fn a11_a_list_of_hashes_that_does_not_come_is_given_up() {
         let started = Instant::now();
         // A byte a second, for as long as anybody reads.
-        let drip = stream::unfold((), |()| async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+        let ticks = tokio::time::interval(Duration::from_secs(1));
+        let drip = stream::unfold(ticks, |mut ticks| async {
+            ticks.tick().await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ticks))
         });
         let refused = asked(Body::from_stream(drip.boxed())).await.unwrap_err();
         assert_eq!((refused.0, started.elapsed()), (StatusCode::REQUEST_TIMEOUT, BODY_TIME));
