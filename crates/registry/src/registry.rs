@@ -142,8 +142,9 @@ impl Registry {
         let listed = new.entry.as_ref().filter(|_| is_word).cloned();
         let bytes = holding.bitmap_bytes() + listed.as_ref().map_or(0, |entry| entry.len());
         let bitmaps = self.bitmap_bytes + bytes - before.map_or(0, Holder::bytes);
-        // Bitmaps crowd no seed out: its entry is short, and there are no more of them than holders.
-        let is_over = !holding.is_complete() && bitmaps > self.limits.bitmap_bytes;
+        // Bitmaps crowd no seed out: its entry is short, and there are no more of them than holders. Nor do seeds crowd out
+        // who is listed and takes no more than before.
+        let is_over = !holding.is_complete() && bitmaps > self.limits.bitmap_bytes.max(self.bitmap_bytes);
         if (before.is_none() && self.leases.len() >= self.limits.holders) || is_over {
             return Err(Refusal::Full);
         }

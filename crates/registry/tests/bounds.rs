@@ -206,4 +206,9 @@ fn a14_bitmaps_that_fill_the_memory_keep_no_seed_out() {
     );
     assert!(world.announce(at(0), torrent.id(), 61, Have::Complete).is_ok());
     assert!(world.announce(at(0), torrent.id(), 1, Have::Complete).is_ok(), "and who completes may say so");
+    for seed in 62..100 {
+        world.announce(at(0), torrent.id(), seed, Have::Complete).unwrap();
+    }
+    assert!(world.registry.sizes().bitmap_bytes > 200);
+    assert!(world.announce(at(1), torrent.id(), 2, part()).is_ok(), "nor do they keep out who was there");
 }

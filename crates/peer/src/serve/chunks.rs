@@ -258,7 +258,8 @@ mod tests {
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ticks))
         });
         let refused = asked(Body::from_stream(drip.boxed())).await.unwrap_err();
-        assert_eq!((refused.0, started.elapsed()), (StatusCode::REQUEST_TIMEOUT, BODY_TIME));
+        assert_eq!(refused.0, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(started.elapsed().as_secs(), BODY_TIME.as_secs());
         assert_eq!(asked(Body::from(r#"["a"]"#)).await.unwrap(), ["a"]);
     }
 }
