@@ -76,12 +76,13 @@ async fn announce_until(end: Instant, announcer: Arc<Announcer>, listed: Listed)
     let Listed { mut connection, number, tokens } = listed;
     let mut counted = Counted::default();
     for (round, (at, token)) in tokens.iter().enumerate().cycle().enumerate() {
-        if Instant::now() >= end {
-            break;
-        }
         let place = Place { connection: number, at };
         // Counting takes a while: one answer of each connection speaks for the others.
         announcer.again(&mut connection, place, token, &mut counted, round == 0).await?;
+        // Asked after it, so that each connection has answered once, however slow the machine: no figure is of nothing.
+        if Instant::now() >= end {
+            break;
+        }
     }
     Ok(counted)
 }
