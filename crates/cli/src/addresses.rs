@@ -34,6 +34,11 @@ impl Advertise {
             Advertise::Url(url) => Some(url),
         }
     }
+
+    /// What is said of another listener on this machine, beside the one that a whole URL is of: the host it is at.
+    pub(crate) fn beside(&self) -> Self {
+        Advertise::Host(self.host().clone())
+    }
 }
 
 impl FromStr for Advertise {
@@ -114,6 +119,13 @@ mod tests {
             assert!(!named_host(bind, None).as_ip().unwrap().is_unspecified());
             assert_eq!(source_address(bind), None);
         }
+    }
+
+    #[test]
+    fn what_listens_beside_an_advertised_url_is_at_its_host_and_a_port_of_its_own() {
+        let advertised: Advertise = "https://site.example:8443/p2p".parse().unwrap();
+        assert_eq!(advertised.beside(), "site.example".parse().unwrap());
+        assert_eq!(advertised.beside().url(), None);
     }
 
     #[test]

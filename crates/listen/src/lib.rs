@@ -10,18 +10,19 @@ mod idle;
 mod places;
 mod strict_head;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use net::{Listener, Outlet, Stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::idle::IdleTimeout;
 use crate::places::{Place, Places};
@@ -57,16 +58,32 @@ impl Default for Limits {
     }
 }
 
+/// What answers requests: an axum `Router`, or what stands before one. It is cloned for each request.
+pub trait Answering:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Answering for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
 /// Bytes buffered for one connection: the largest request head, and what of a body is on its way to the kernel. Large
 /// enough for long writes, small enough for a thousand connections.
 const MAX_BUFFERED: usize = 192 << 10;
 /// After a failed accept (out of file descriptors, most likely) this long passes before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Answers requests on `listener` with `router` until `stop`, then finishes what is under way within the grace time.
+/// Answers requests on `listener` with `answering` until `stop`, then finishes what is under way within the grace time.
 ///
 /// Handlers find the other side's address in `ConnectInfo<SocketAddr>`.
-pub async fn listen(listener: impl Into<Listener>, router: Router, limits: Limits, stop: CancellationToken) {
+pub async fn listen(
+    listener: impl Into<Listener>,
+    answering: impl Answering,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let listener = listener.into();
     let places = Places::new(limits.connections, limits.per_address);
     let connections = TaskTracker::new();
@@ -81,7 +98,7 @@ pub async fn listen(listener: impl Into<Listener>, router: Router, limits: Limit
             Ok((stream, address)) => {
                 // Without a place the connection is closed at once: its sender learns more from that than from waiting.
                 if let Some(place) = places.take(address.ip()) {
-                    let served = serve(stream, address, place, router.clone(), limits, stop.clone());
+                    let served = serve(stream, address, place, answering.clone(), limits, stop.clone());
                     connections.spawn(cut.clone().run_until_cancelled_owned(served));
                 }
             }
@@ -109,7 +126,7 @@ async fn serve(
     stream: Stream,
     address: SocketAddr,
     place: Place,
-    router: Router,
+    answering: impl Answering,
     limits: Limits,
     stop: CancellationToken,
 ) {
@@ -118,7 +135,7 @@ async fn serve(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
         request.extensions_mut().insert(outlet.clone());
-        router.clone().oneshot(request)
+        answering.clone().oneshot(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

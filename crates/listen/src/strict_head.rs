@@ -83,37 +83,44 @@ impl Heads {
                 let skipped = usize::try_from(self.body).unwrap_or(usize::MAX).min(bytes.len() - at);
                 self.body -= skipped as u64;
                 at += skipped;
-            } else if self.is_right(bytes[at]) {
-                at += 1;
-            } else {
+                continue;
+            }
+            // A line is looked at as a whole: byte by byte, it was a tenth of what a small request costs.
+            let rest = &bytes[at..];
+            let plain = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
+            let is_right = if plain > 0 { self.goes_on(&rest[..plain]) } else { self.ends(rest[0]) };
+            if !is_right {
                 self.refused = true;
                 return Some(at);
             }
+            at += plain.max(1);
         }
         None
     }
 
-    fn is_right(&mut self, byte: u8) -> bool {
-        match (self.after_cr, byte) {
-            (true, b'\n') => {
-                self.after_cr = false;
-                self.end_line()
-            }
-            (true, _) | (false, b'\n') => false,
-            (false, b'\r') => {
-                self.after_cr = true;
-                true
-            }
-            // A line folded onto the one before (RFC 9112 §5.2).
-            (false, b' ' | b'\t') if self.line_length == 0 => false,
-            (false, byte) => {
-                if let Some(place) = self.line.get_mut(self.line_length) {
-                    *place = byte;
-                }
-                self.line_length += 1;
-                true
-            }
+    /// The line goes on with this text, which is not empty and has no line end.
+    fn goes_on(&mut self, text: &[u8]) -> bool {
+        // A line folded onto the one before (RFC 9112 §5.2).
+        let is_folded = self.line_length == 0 && matches!(text[0], b' ' | b'\t');
+        if self.after_cr || is_folded {
+            return false;
         }
+        let room = &mut self.line[self.line_length.min(KEPT)..];
+        let kept = text.len().min(room.len());
+        room[..kept].copy_from_slice(&text[..kept]);
+        self.line_length += text.len();
+        true
+    }
+
+    /// The line has this part of its end: a CR, then an LF.
+    fn ends(&mut self, byte: u8) -> bool {
+        if byte == b'\n' && self.after_cr {
+            self.after_cr = false;
+            return self.end_line();
+        }
+        let begins = byte == b'\r' && !self.after_cr;
+        self.after_cr = begins;
+        begins
     }
 
     fn end_line(&mut self) -> bool {

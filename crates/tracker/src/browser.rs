@@ -12,26 +12,34 @@ use protocol::{Link, Torrent};
 use crate::Tracker;
 use crate::answer::{answer, empty, problem};
 
-/// Refuses what must not reach a handler.
+/// Refuses what must not reach a handler ([`refusal`]).
+pub(crate) async fn guard(State(tracker): State<Tracker>, request: Request, next: Next) -> Response {
+    match refusal(&tracker, &request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    }
+}
+
+/// Why a request must not reach a handler, as its answer.
 ///
 /// A chunked request body: nothing that speaks to trackers needs one, and two ways to tell a body's length are how
 /// requests are smuggled past a proxy (threat A13). A state change that a foreign page makes its reader's browser send
 /// (threat A25).
-pub(crate) async fn guard(State(tracker): State<Tracker>, request: Request, next: Next) -> Response {
+pub(crate) fn refusal(tracker: &Tracker, request: &Request) -> Option<Response> {
     let headers = request.headers();
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let mut response =
             problem(StatusCode::BAD_REQUEST, &"send the body with a Content-Length, not in chunks");
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return response;
+        return Some(response);
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     // An origin that equals the `Host` proves nothing when a stranger pointed that name at us (threat A24).
     let is_page = headers.contains_key(header::ORIGIN);
-    if !reads && is_page && (comes_from_elsewhere(headers) || !is_our_name(&tracker, headers)) {
-        return problem(StatusCode::FORBIDDEN, &"another site's page may not change anything here");
+    if !reads && is_page && (comes_from_elsewhere(headers) || !is_our_name(tracker, headers)) {
+        return Some(problem(StatusCode::FORBIDDEN, &"another site's page may not change anything here"));
     }
-    next.run(request).await
+    None
 }
 
 /// Whether the request names HTML and not JSON: people's browsers do, programs do not.

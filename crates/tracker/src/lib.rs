@@ -19,6 +19,7 @@ mod peer_list;
 mod pinger;
 mod publish;
 mod resolver;
+mod shortcut;
 mod source;
 mod tracker;
 

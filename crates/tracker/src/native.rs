@@ -43,7 +43,19 @@ pub(crate) async fn announce(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
+    match id.parse::<TorrentId>() {
+        Ok(id) => announce_to(&tracker, id, from, request).await,
+        Err(_) => bad_id(),
+    }
+}
+
+/// An announce of this torrent that came `from` there.
+pub(crate) async fn announce_to(
+    tracker: &Tracker,
+    id: TorrentId,
+    from: SocketAddr,
+    request: Request,
+) -> Response {
     let shown = bearer(request.headers());
     let received = match tracker.bodies().read(request.into_body(), MAX_ANNOUNCE_BODY).await {
         Ok(received) => received,
@@ -53,7 +65,7 @@ pub(crate) async fn announce(
         Ok(announce) => announce,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error),
     };
-    let (url, target) = match reachable(&tracker, from, announce.reachable).await {
+    let (url, target) = match reachable(tracker, from, announce.reachable).await {
         Ok(reachable) => reachable,
         Err(refused) => return refused,
     };
@@ -64,11 +76,11 @@ pub(crate) async fn announce(
     };
     let PeerEntry { url, have, .. } = listed;
     let new = NewAnnounce { peer: announce.peer, url, target, have, entry, shown, fresh: new_token() };
-    let mut answered = ask(&tracker, id, &new, None);
+    let mut answered = ask(tracker, id, &new, None);
     if let Err(Refusal::UrlTaken { by }) = answered
-        && !still_there(&tracker, source_of(from), &new.url, by).await
+        && !still_there(tracker, source_of(from), &new.url, by).await
     {
-        answered = ask(&tracker, id, &new, Some(by));
+        answered = ask(tracker, id, &new, Some(by));
     }
     match answered {
         Ok(answer) => {

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Bodies;
 use crate::resolver::Resolver;
 use crate::source::SourceFilter;
-use crate::{TrackerConfig, answer, browser, described, native, pinger, publish};
+use crate::{TrackerConfig, answer, browser, described, native, pinger, publish, shortcut};
 
 /// Hashes of torrents and announcers that come or go which are noted or forgotten while everybody else waits: about two
 /// milliseconds' work.
@@ -108,7 +108,7 @@ impl Tracker {
         let limits = self.0.config.listen;
         let pings = stop.child_token();
         let pinging = tokio::spawn(pinger::run(self.clone(), pings.clone()));
-        listen::listen(listener, self.router(), limits, stop).await;
+        listen::listen(listener, shortcut::before(self.router(), self.clone()), limits, stop).await;
         pings.cancel();
         // It ends by the token; a panic in it was logged by the runtime and must not keep the tracker from stopping.
         let _ = pinging.await;

@@ -3,11 +3,16 @@
 
 mod support;
 
+use std::net::SocketAddr;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use protocol::Torrent;
 use protocol::api::tracker::{AnnounceAnswer, Have, Peers};
 use protocol::api::well_known::WellKnown;
 use serde_json::json;
 use support::*;
+use tower::ServiceExt;
 use tracker::TrackerConfig;
 
 const ONE: &str = "11111111111111111111111111111111";
@@ -48,6 +53,53 @@ async fn a_peer_announces_is_listed_and_leaves() {
     assert_eq!(server.send("DELETE", &leave, &[&bearer], "").await.status, 204);
     let listed: Peers = serde_json::from_str(&server.get(&peers).await.body).unwrap();
     assert_eq!(listed.peers.iter().map(|entry| entry.peer.unwrap().to_string()).collect::<Vec<_>>(), [TWO]);
+}
+
+/// What the routes answer by themselves to a `PUT` from this machine: its status, media type and body.
+async fn by_routes_alone(server: &Server, path: &str, header: &str, body: String) -> (u16, String, String) {
+    let from = SocketAddr::from(([127, 0, 0, 1], 40_000));
+    let (name, value) = header.split_once(": ").unwrap();
+    let request = http::Request::put(path).header("Host", server.address.to_string()).header(name, value);
+    let request = request.extension(ConnectInfo(from)).body(Body::from(body)).unwrap();
+    let answer = server.tracker.router().oneshot(request).await.unwrap();
+    let (status, media_type) = (answer.status().as_u16(), answer.headers()["content-type"].clone());
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    (status, media_type.to_str().unwrap().to_owned(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn announces_past_the_routes_are_answered_as_the_routes_would() {
+    let server = Server::start(TrackerConfig::default()).await;
+    let torrent = torrent("data.bin", b"abc");
+    server.publish(&torrent).await;
+    let id = torrent.id().to_string();
+    let (first, rest) = id.split_at(1);
+    let escaped = format!("%{:02X}{rest}", first.as_bytes()[0]);
+    let usual = "Accept: */*";
+    let own_page = format!("Origin: http://{}", server.address);
+    let foreign_page = "Origin: http://elsewhere.example";
+    let tries = [
+        (format!("/torrent/{id}/peers"), usual, 200),
+        (format!("/torrent/{id}/peers?key=value"), usual, 200),
+        (format!("/torrent/{escaped}/peers"), usual, 200),
+        (format!("/torrent/{id}/peers"), &own_page, 200),
+        (format!("/torrent/{id}/peers"), foreign_page, 403),
+        (format!("/torrent/{}/peers", id.to_uppercase()), usual, 404),
+        (format!("/torrent/g{rest}/peers"), usual, 404),
+        (format!("/torrent/{}/peers", "0".repeat(id.len())), usual, 404),
+        (format!("/torrent/{id}/peers/"), usual, 404),
+        (format!("/torrent/{id}/{id}/peers"), usual, 404),
+    ];
+    for (number, (path, header, status)) in (1..).zip(tries) {
+        // Each way hears from a peer of its own: the second would have to show the first one's token.
+        let announce =
+            |peer: u16| json!({"peer": format!("{peer:032x}"), "port": peer, "have": "QA=="}).to_string();
+        let served = server.send("PUT", &path, &[header], &announce(number)).await;
+        let alone = by_routes_alone(&server, &path, header, announce(1000 + number)).await;
+        assert_eq!((served.status, alone.0), (status, status), "{path} {header}: {served:?} {alone:?}");
+        assert_eq!(served.header("content-type"), Some(alone.1.as_str()), "{path} {header}");
+        assert!(status == 200 || served.body == alone.2, "{path} {header}: {served:?} {alone:?}");
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metric_server::{self, Page};
 use super::tracker::{listen, start};
+use crate::addresses::Advertise;
 use crate::args::{Global, Network};
 use crate::dht_flags::{self, dht_config};
 use crate::event::Event;
@@ -102,7 +103,9 @@ impl Share {
 
     /// The page's port, taken like the tracker's.
     async fn page(&self) -> Result<Page, Failure> {
-        let listen = |port| Page::listen(self.page_bind, port, self.network.advertise.as_ref(), None);
+        // A whole URL is the peer's.
+        let advertise = self.network.advertise.as_ref().map(Advertise::beside);
+        let listen = |port| Page::listen(self.page_bind, port, advertise.as_ref(), None);
         match self.page_port {
             Some(port) => listen(port).await,
             None => match listen(DEFAULT_PAGE_PORT).await {
