@@ -94,11 +94,11 @@ async fn announces_past_the_routes_are_answered_as_the_routes_would() {
         // Each way hears from a peer of its own: the second would have to show the first one's token.
         let announce =
             |peer: u16| json!({"peer": format!("{peer:032x}"), "port": peer, "have": "QA=="}).to_string();
-        let served = server.send("PUT", &path, &[header], &announce(number)).await;
+        let answer = server.send("PUT", &path, &[header], &announce(number)).await;
         let alone = by_routes_alone(&server, &path, header, announce(1000 + number)).await;
-        assert_eq!((served.status, alone.0), (status, status), "{path} {header}: {served:?} {alone:?}");
-        assert_eq!(served.header("content-type"), Some(alone.1.as_str()), "{path} {header}");
-        assert!(status == 200 || served.body == alone.2, "{path} {header}: {served:?} {alone:?}");
+        assert_eq!((answer.status, alone.0), (status, status), "{path} {header}: {answer:?} {alone:?}");
+        assert_eq!(answer.header("content-type"), Some(alone.1.as_str()), "{path} {header}");
+        assert!(status == 200 || answer.body == alone.2, "{path} {header}: {answer:?} {alone:?}");
     }
 }
 
