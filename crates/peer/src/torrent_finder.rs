@@ -1,7 +1,8 @@
 //! From a link to the torrent: from whichever of its trackers answers first with the right content, or from a peer that
 //! shares it. Whoever sends it, it is the right one when its id is the link's.
 
-use std::collections::BTreeSet;
+mod asked;
+
 use std::time::Duration;
 
 use ::dht::Key;
@@ -14,6 +15,7 @@ use protocol::api::tracker::torrent_path;
 use protocol::torrent::{MAX_TORRENT_JSON, ParseError};
 use protocol::{BaseUrl, Link, Printable, Torrent};
 
+use self::asked::Asked;
 use crate::context::Context;
 use crate::dht::Dht;
 use crate::http_client::{HttpClient, HttpError, read_capped};
@@ -23,15 +25,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Longest wait for the head of a peer's answer. Strangers name peers, and one that keeps silent holds up the others.
 const HEAD: Duration = Duration::from_secs(3);
+/// The same for a peer that the user names: nothing waits behind it, and its machine may have much else to do.
+const HEAD_OF_NAMED: Duration = Duration::from_secs(10);
 /// Peers that are asked for a description at a time.
 const ASKED_AT_ONCE: usize = 8;
 /// Peers of one answer of the DHT that are asked: two liars do not use up what is asked in all (threat A20).
 const ASKED_OF_AN_ANSWER: usize = 8;
-/// Peers that are asked in all: strangers may name any number, and whoever is named gets a request.
-const ASKED_MOST: usize = 64;
-/// How long peers are looked for and asked, all in all: a node that was just started needs a second or two to be known, and who provides the
-/// torrent some more to announce it to a node that is new.
-const LOOK: Duration = Duration::from_secs(15);
+/// How long the DHT's peers are looked for and asked, all in all: a node that was just started needs a second or two to
+/// be known, who provides the torrent some more to announce it to a node that is new, and who was silent another chance.
+const LOOK: Duration = Duration::from_secs(30);
 /// Pause between two look-ups.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -116,64 +118,63 @@ pub(crate) async fn find_anywhere(
         Err(error) => error,
     };
     tracing::info!(%error, "asking peers instead");
-    let mut asked = BTreeSet::new();
-    if let Some(torrent) = ask_peers(&context.http, peers.to_vec(), &mut asked, link).await {
+    let mut asked = Asked::default();
+    let named = asked.first(peers.iter().cloned(), peers.len());
+    if let Some(torrent) = ask_peers(&context.http, named, &mut asked, link, HEAD_OF_NAMED).await {
         return Ok(torrent);
     }
-    if let Some(dht) = &context.dht
-        && let Some(torrent) = look_in_dht(&context.http, dht, &mut asked, link).await
-    {
-        return Ok(torrent);
-    }
-    Err(FindError::NoPeer { tracker: Box::new(error), asked: asked.len() })
-}
-
-async fn look_in_dht(
-    http: &HttpClient,
-    dht: &Dht,
-    asked: &mut BTreeSet<BaseUrl>,
-    link: &Link,
-) -> Option<Torrent> {
-    let search = async {
-        dht.joined().await;
-        loop {
-            let mut found = dht.find(Key::of_torrent(&link.id)).await;
-            while let Some(addresses) = found.recv().await {
-                let peers = addresses.into_iter().map(|address| BaseUrl::http(address.into()));
-                let new = peers.filter(|peer| !asked.contains(peer)).take(ASKED_OF_AN_ANSWER).collect();
-                if let Some(torrent) = ask_peers(http, new, asked, link).await {
-                    return torrent;
-                }
-            }
-            tokio::time::sleep(AGAIN).await;
+    if let Some(dht) = &context.dht {
+        let search = look_in_dht(&context.http, dht, &mut asked, link);
+        if let Ok(torrent) = tokio::time::timeout(LOOK, search).await {
+            return Ok(torrent);
         }
-    };
-    tokio::time::timeout(LOOK, search).await.ok()
+    }
+    Err(FindError::NoPeer { tracker: Box::new(error), asked: asked.peers() })
 }
 
-/// Asks each once, a few at a time.
+/// Looks and asks until somebody has it.
+async fn look_in_dht(http: &HttpClient, dht: &Dht, asked: &mut Asked, link: &Link) -> Torrent {
+    dht.joined().await;
+    loop {
+        let mut found = dht.find(Key::of_torrent(&link.id)).await;
+        while let Some(addresses) = found.recv().await {
+            let peers = addresses.into_iter().map(|address| BaseUrl::http(address.into()));
+            let new = asked.first(peers, ASKED_OF_AN_ANSWER);
+            if let Some(torrent) = ask_peers(http, new, asked, link, HEAD).await {
+                return torrent;
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+        let silent = asked.again();
+        if let Some(torrent) = ask_peers(http, silent, asked, link, HEAD).await {
+            return torrent;
+        }
+    }
+}
+
+/// Asks each, a few at a time, and waits so long for the head of an answer.
 async fn ask_peers(
     http: &HttpClient,
     peers: Vec<BaseUrl>,
-    asked: &mut BTreeSet<BaseUrl>,
+    asked: &mut Asked,
     link: &Link,
+    head: Duration,
 ) -> Option<Torrent> {
-    let mut new = Vec::new();
-    for peer in peers {
-        if asked.len() < ASKED_MOST && asked.insert(peer.clone()) {
-            new.push(peer);
-        }
-    }
-    let mut new = new.into_iter();
-    let ask = |peer: BaseUrl| async move { ask(http, &peer, link, HEAD).await };
-    let mut asking: FuturesUnordered<_> = new.by_ref().take(ASKED_AT_ONCE).map(ask).collect();
-    while let Some(answer) = asking.next().await {
+    let mut waiting = peers.into_iter();
+    let ask = |peer: BaseUrl| async move { (ask(http, &peer, link, head).await, peer) };
+    let mut asking: FuturesUnordered<_> = waiting.by_ref().take(ASKED_AT_ONCE).map(ask).collect();
+    while let Some((answer, peer)) = asking.next().await {
         match answer {
             // The link's tracker is to know of us when it returns.
             Ok(torrent) => return Some(torrent.with_tracker(Some(link.tracker.clone()))),
-            Err(error) => tracing::debug!(%error, "a peer has no description"),
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a peer has no description");
+                if matches!(error, FindError::WrongId { .. } | FindError::Malformed { .. }) {
+                    asked.give_up(&peer);
+                }
+            }
         }
-        asking.extend(new.next().map(ask));
+        asking.extend(waiting.next().map(ask));
     }
     None
 }
@@ -241,9 +242,10 @@ mod tests {
             mute.iter().map(|peer| BaseUrl::http(peer.local_addr().unwrap().into())).collect();
         let link: Link = format!("http://127.0.0.1:1/torrent/{}", "ab".repeat(32)).parse().unwrap();
         let http = HttpClient::new(&Net::default(), None);
-        let mut asked = BTreeSet::new();
-        let all = ask_peers(&http, peers, &mut asked, &link);
+        let mut asked = Asked::default();
+        let peers = asked.first(peers, ASKED_AT_ONCE);
+        let all = ask_peers(&http, peers, &mut asked, &link, HEAD);
         assert!(tokio::time::timeout(HEAD * 3, all).await.expect("not for a minute").is_none());
-        assert_eq!(asked.len(), ASKED_AT_ONCE);
+        assert_eq!(asked.again().len(), ASKED_AT_ONCE, "they may answer later");
     }
 }
