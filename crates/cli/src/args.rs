@@ -186,15 +186,10 @@ pub(crate) fn command_in(args: &[OsString]) -> Option<String> {
     None
 }
 
-/// As clap's `BoolishValueParser`, which reads the variable of a line that can be parsed.
-fn means_yes(value: &str) -> bool {
-    ["y", "yes", "t", "true", "on", "1"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
-}
-
 /// Whether a line that could not be parsed wanted events.
 pub(crate) fn wants_json(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
-        || std::env::var("HTTP_TORRENT_JSON").is_ok_and(|value| means_yes(&value))
+        || std::env::var_os("HTTP_TORRENT_JSON").is_some_and(|value| config_file::means_yes(&value))
 }
 
 #[cfg(test)]

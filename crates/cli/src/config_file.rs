@@ -1,17 +1,20 @@
 //! `--config FILE` and the environment: every flag has a `HTTP_TORRENT_*` variable and a key in the file.
 //!
 //! A key is the flag's name (`limit-up = "50M"`). On top level it holds for every command that has the flag, in a
-//! table named after a command (`[get]`) for that one. Flags win over variables, variables over the file. It works
-//! by giving clap the file's values as defaults, so that each value has one parser wherever it comes from. (`tracker` is
-//! a flag and a command: a file that has the table `[tracker]` names further trackers in `[get]` or `[client]`.)
+//! table named after a command (`[get]`, `[dht.get]`) for that one. Flags win over variables, variables over the file.
+//! (`tracker` is a flag and a command: a file that has the table `[tracker]` names further trackers in `[get]` or
+//! `[client]`.)
+
+mod defaults;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
-use clap::error::ErrorKind;
+use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Command};
-use toml::{Table, Value};
+use toml::Table;
+
+pub(crate) use self::defaults::with_defaults;
 
 /// Starts the name of every variable.
 const PREFIX: &str = "HTTP_TORRENT_";
@@ -67,6 +70,11 @@ fn with_variable(arg: Arg) -> Arg {
     arg
 }
 
+/// Whether a switch is on with this variable, judged as where the whole line is parsed.
+pub(crate) fn means_yes(value: &OsStr) -> bool {
+    BoolishValueParser::new().parse_ref(&Command::new(""), None, value).unwrap_or(false)
+}
+
 /// The file named by `--config` or its variable, before the command line is parsed for good.
 pub(crate) fn named_in(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter().skip(1).take_while(|arg| *arg != "--");
@@ -93,125 +101,6 @@ pub(crate) fn read(path: &std::path::Path) -> Result<Table, BadConfig> {
         path: path.display().to_string(),
         why: error.to_string(),
     })
-}
-
-/// Makes the file's values the flags' defaults.
-pub(crate) fn with_defaults(mut command: Command, table: &Table) -> Result<Command, BadConfig> {
-    let (tables, keys): (Vec<_>, Vec<_>) = table.iter().partition(|(_, value)| value.is_table());
-    for (key, value) in keys {
-        let flag = key.replace('_', "-");
-        let mut known = has_flag(&command, &flag);
-        if known {
-            command = with_default(command, None, &flag, value)?;
-        }
-        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-        for name in names {
-            if command.find_subcommand(&name).is_some_and(|sub| has_flag(sub, &flag)) {
-                known = true;
-                command = with_default(command, Some(&name), &flag, value)?;
-            }
-        }
-        if !known {
-            return Err(BadConfig::Unknown(key.clone()));
-        }
-    }
-    for (name, value) in tables {
-        let Some(sub) = command.find_subcommand(name).cloned() else {
-            return Err(BadConfig::Unknown(name.clone()));
-        };
-        for (key, value) in value.as_table().into_iter().flatten() {
-            let flag = key.replace('_', "-");
-            if !has_flag(&sub, &flag) {
-                return Err(BadConfig::Unknown(format!("{name}.{key}")));
-            }
-            command = with_default(command, Some(name), &flag, value)?;
-        }
-    }
-    Ok(command)
-}
-
-fn has_flag(command: &Command, flag: &str) -> bool {
-    command.get_arguments().any(|arg| is_flag(arg, flag))
-}
-
-/// By its long name, or a positional one that has a variable (the tracker's port) by its own.
-fn is_flag(arg: &Arg, flag: &str) -> bool {
-    arg.get_long() == Some(flag)
-        || (arg.is_positional() && arg.get_env().is_some() && arg.get_id().as_str() == flag)
-}
-
-fn with_default(
-    command: Command,
-    subcommand: Option<&str>,
-    flag: &str,
-    value: &Value,
-) -> Result<Command, BadConfig> {
-    let texts = texts_of(flag, value)?;
-    check(&command, subcommand, flag, value, &texts)?;
-    // As above: for as long as the process lives.
-    let defaults: Vec<&'static str> = texts.into_iter().map(|text| &*text.leak()).collect();
-    let set = |command: Command| {
-        command.mut_args(|arg| if is_flag(&arg, flag) { arg.default_values(defaults.clone()) } else { arg })
-    };
-    Ok(match subcommand {
-        None => set(command),
-        Some(name) => command.mut_subcommand(name, set),
-    })
-}
-
-fn texts_of(flag: &str, value: &Value) -> Result<Vec<String>, BadConfig> {
-    match value {
-        Value::String(text) => Ok(vec![text.clone()]),
-        Value::Integer(number) => Ok(vec![number.to_string()]),
-        Value::Float(number) => Ok(vec![number.to_string()]),
-        Value::Boolean(on) => Ok(vec![on.to_string()]),
-        Value::Array(list) => list
-            .iter()
-            .map(|item| texts_of(flag, item))
-            .collect::<Result<Vec<_>, _>>()
-            .map(|lists| lists.concat()),
-        Value::Datetime(_) | Value::Table(_) => Err(BadConfig::Value {
-            key: flag.to_owned(),
-            why: "expected a text, a number, true or false, or a list".to_owned(),
-        }),
-    }
-}
-
-/// Lets the flag's own parser judge the value now, so that the complaint names the file's key and not the flag.
-fn check(
-    command: &Command,
-    subcommand: Option<&str>,
-    flag: &str,
-    value: &Value,
-    texts: &[String],
-) -> Result<(), BadConfig> {
-    let wrong = |why: &str| Err(BadConfig::Value { key: flag.to_owned(), why: why.to_owned() });
-    let owner = subcommand.and_then(|name| command.find_subcommand(name)).unwrap_or(command);
-    let Some(arg) = owner.get_arguments().find(|arg| is_flag(arg, flag)) else { return Ok(()) };
-    match arg.get_action() {
-        ArgAction::SetTrue if value.is_bool() => return Ok(()),
-        ArgAction::SetTrue => return wrong("expected true or false"),
-        ArgAction::Count if value.as_integer().is_some_and(|count| (0..=9).contains(&count)) => return Ok(()),
-        ArgAction::Count => return wrong("expected a number from 0 to 9"),
-        ArgAction::Append => {}
-        _ if texts.len() == 1 => {}
-        _ => return wrong("expected one value"),
-    }
-    for text in texts {
-        let word = if arg.is_positional() { text.clone() } else { format!("--{flag}={text}") };
-        let line = std::iter::once("http-torrent").chain(subcommand).chain([word.as_str()]);
-        let tried = command.clone().try_get_matches_from(line.map(OsStr::new));
-        if let Err(error) = tried
-            && matches!(
-                error.kind(),
-                ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::UnknownArgument
-            )
-        {
-            let text = error.to_string();
-            return wrong(text.lines().next().unwrap_or("not a value for it").trim_start_matches("error: "));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -246,16 +135,47 @@ mod tests {
     }
 
     #[test]
+    fn what_every_command_has_can_be_said_of_one_and_the_nearest_wins() {
+        let file =
+            "quiet = true\nbind = '127.0.0.1'\n[tracker]\nbind = '127.0.0.2'\njson = true\nquiet = false";
+        let global = |line: &[&str]| parse(file, line).unwrap().global;
+        let tracker = global(&["tracker"]);
+        assert_eq!((tracker.bind, tracker.json, tracker.quiet), ("127.0.0.2".parse().ok(), true, false));
+        let client = global(&["client"]);
+        assert_eq!((client.bind, client.json, client.quiet), ("127.0.0.1".parse().ok(), false, true));
+        for line in [["tracker", "--bind", "127.0.0.3"], ["--bind", "127.0.0.3", "tracker"]] {
+            assert_eq!(global(&line).bind, "127.0.0.3".parse().ok(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn commands_of_commands_have_their_tables() {
+        let asked = |file: &str| match parse(file, &["dht", "get", &"0".repeat(40)]).unwrap() {
+            Cli { command: Chosen::Dht(dht), global } => (format!("{dht:?}"), global.json),
+            other => panic!("{other:?}"),
+        };
+        for file in
+            ["dht-bootstrap = 'a:1'", "[dht]\ndht-bootstrap = 'a:1'", "[dht.get]\ndht_bootstrap = ['a:1']"]
+        {
+            assert!(asked(file).0.contains("\"a\""), "{file}: {}", asked(file).0);
+        }
+        assert!(asked("dht-public = true\n[dht.get]\njson = true").1);
+    }
+
+    #[test]
     fn a_wrong_key_or_value_is_named() {
         let refused = |file: &str| parse(file, &["client"]).unwrap_err().to_string();
         assert_eq!(refused("limit-upp = '50M'"), "'limit-upp' is no flag and no command");
+        assert_eq!(refused("[dht.put]\ndht-public = true"), "'dht.put' is no flag and no command");
         assert_eq!(refused("[clyent]\nport = 1"), "'clyent' is no flag and no command");
         assert_eq!(refused("[client]\nhash = 'sha1'"), "'client.hash' is no flag and no command");
         assert!(refused("limit-up = 'fast'").starts_with("'limit-up': invalid value 'fast'"));
-        assert!(refused("[client]\nport = 65536").starts_with("'port': invalid value '65536'"));
+        assert!(refused("[client]\nport = 65536").starts_with("'client.port': invalid value '65536'"));
         assert!(refused("json = 1").contains("expected true or false"));
         assert!(refused("port = [1, 2]").contains("expected one value"));
         assert!(refused("port = 1979-05-27").contains("expected a text"));
+        assert!(refused("tracker = [['a:1']]").contains("expected a text"));
+        assert!(refused("[get]\nconfig = 'other.toml'").starts_with("'get.config': a file names no other"));
     }
 
     #[test]

@@ -122,6 +122,13 @@ fn a_wrong_configuration_is_wrong_usage() {
         "{shown}"
     );
     assert!(!shown.contains("\\u{a}") && !shown.contains('\u{1b}'), "{shown}");
+    // A variable is wrong, and the file is not.
+    content::write(&dir.path().join("c.toml"), b"port = 5001\n[tracker]\nquiet = true");
+    let mut command = program(dir.path(), ["get", "x", "--config", "c.toml"]);
+    command.env("HTTP_TORRENT_LIMIT_UP", "fast");
+    let finished = Running::spawn(command).finished();
+    assert_eq!(finished.code, Some(2), "{finished:#?}");
+    assert!(finished.stderr.contains("'fast'") && !finished.stderr.contains("--config:"), "{finished:#?}");
 }
 
 #[test]

@@ -39,8 +39,8 @@ struct Get {
     /// A chunk's hash or a torrent's id
     #[arg(value_name = "HASH|ID")]
     hash: Hash,
-    /// A way into the DHT (can be repeated)
-    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required_unless_present = "dht_public")]
+    /// A way into the DHT (can be repeated); needed without --dht-public
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     dht_bootstrap: Vec<HostPort>,
     /// Ask the worldwide DHT
     #[arg(long)]
@@ -57,6 +57,11 @@ impl Dht {
 
 impl Get {
     async fn run(self, global: &Global, output: &Output) -> Result<ExitCode, Failure> {
+        // Not left to clap: to it a way in that the configuration names does not count as given.
+        if self.dht_bootstrap.is_empty() && !self.dht_public {
+            let next = "name a way in with --dht-bootstrap, or ask the worldwide DHT with --dht-public";
+            return Err(Failure::usage("no way into the DHT is named", next));
+        }
         let bind = global.bind.unwrap_or_else(|| self.any_address());
         let config =
             DhtConfig { bootstrap: self.dht_bootstrap, public: self.dht_public, ..DhtConfig::default() };
