@@ -1,6 +1,7 @@
 //! One torrent in this process: from the first look at the disk, through the download, to seeding on.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -91,8 +92,11 @@ impl Start {
         let local = wanted.intersection(&held).map(|chunk| u64::from(torrent.span(chunk).length)).sum();
         let mut first = Progress { bytes: local, total: torrent.bytes_in(wanted), ..Progress::default() };
         first.sources.local = local;
+        // A seed is complete from the first look on, so its first report to a metrics server says so.
+        let whole = self.holding.path().map(|path| completed(path, &first, self.began));
+        let is_seed = whole.is_some();
         let (progress_to, progress) = watch::channel(first);
-        let (outcome_to, outcome) = watch::channel(None);
+        let (outcome_to, outcome) = watch::channel(whole.map(Ok));
         let (tell, inbox) = mpsc::channel(INBOX);
         let (hurry, troubles) = (Hurry::default(), Troubles::default());
         for url in &self.trackers {
@@ -114,8 +118,12 @@ impl Start {
             progress: progress_to.clone(),
             stop: self.stop.clone(),
         };
+        let tasks = self.tasks.clone();
+        if is_seed {
+            tasks.spawn(seeding.run());
+            return Sharing { torrent, progress, outcome };
+        }
         let run = Run { start: self, local, progress: progress_to, hurry, troubles };
-        let tasks = run.start.tasks.clone();
         tasks.spawn(async move {
             let outcome = run.run(tell, inbox).await;
             let seeds = outcome.is_ok();
@@ -192,7 +200,7 @@ impl Seeding {
     }
 }
 
-/// The download of one torrent, from its first fact to its final place.
+/// The download of what is missing of one torrent, from its first fact to its final place.
 struct Run {
     start: Start,
     local: u64,
@@ -208,33 +216,35 @@ impl Run {
         inbox: mpsc::Receiver<Fact>,
     ) -> Result<Completed, DownloadError> {
         let Start { context, holding, files, order, seed, peers, began, stop, .. } = self.start;
-        let mut path = holding.path();
-        if path.is_none() {
-            let known = peers.into_iter().map(|url| Sighting { url, peer: None, held: None }).collect();
-            // The inbox is empty and has room: this does not wait.
-            let _ = tell.send(Fact::Sighted(known)).await;
-            holding.tell_of_visitors(tell.clone());
-            let driver = Driver::new(Setup {
-                context,
-                holding,
-                files,
-                order,
-                seed,
-                local: self.local,
-                inbox: (tell, inbox),
-                hurry: self.hurry.clone(),
-                troubles: self.troubles,
-                progress: self.progress.clone(),
-                stop,
-            });
-            match driver.run().await {
-                Ending::Whole(place) => path = Some(place),
-                Ending::Stopped => return Err(DownloadError::Stopped),
-                Ending::Disk(error) => return Err(DownloadError::Store(Arc::new(error))),
-            }
-            self.hurry.ask();
-        }
-        let Progress { sources, total, .. } = *self.progress.borrow();
-        Ok(Completed { path: path.unwrap_or_default(), bytes: total, elapsed: began.elapsed(), sources })
+        let known = peers.into_iter().map(|url| Sighting { url, peer: None, held: None }).collect();
+        // The inbox is empty and has room: this does not wait.
+        let _ = tell.send(Fact::Sighted(known)).await;
+        holding.tell_of_visitors(tell.clone());
+        let driver = Driver::new(Setup {
+            context,
+            holding,
+            files,
+            order,
+            seed,
+            local: self.local,
+            inbox: (tell, inbox),
+            hurry: self.hurry.clone(),
+            troubles: self.troubles,
+            progress: self.progress.clone(),
+            stop,
+        });
+        let path = match driver.run().await {
+            Ending::Whole(path) => path,
+            Ending::Stopped => return Err(DownloadError::Stopped),
+            Ending::Disk(error) => return Err(DownloadError::Store(Arc::new(error))),
+        };
+        self.hurry.ask();
+        Ok(completed(path, &self.progress.borrow(), began))
     }
+}
+
+/// What lies whole at `path`, as `progress` tells of it.
+fn completed(path: PathBuf, progress: &Progress, began: Instant) -> Completed {
+    let Progress { sources, total, .. } = *progress;
+    Completed { path, bytes: total, elapsed: began.elapsed(), sources }
 }

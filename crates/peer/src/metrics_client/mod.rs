@@ -18,10 +18,10 @@ use crate::config::MetricsTo;
 use crate::context::Context;
 use crate::http_client::json_request;
 
-/// Longest wait for a metrics server's answer.
-const ANSWER: Duration = Duration::from_secs(2);
-/// The same for the last report: the process wants to end.
-const LAST_ANSWER: Duration = Duration::from_millis(500);
+/// Longest wait for a metrics server's answer: longer than a busy machine takes.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The same for the last report: the process wants to end, and how it ended is what people look for an hour later.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
 /// Longest pause after failures: a metrics server that is started later soon knows everyone.
 const LONGEST_PAUSE: Duration = Duration::from_secs(12);
 /// The first report waits so long for a tracker's answer, which may name the metrics server.

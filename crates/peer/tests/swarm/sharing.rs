@@ -1,5 +1,7 @@
 //! From one to another, in every awkward size.
 
+use futures_util::FutureExt as _;
+
 use crate::kit::{Leecher, Source, bytes, get};
 
 async fn arrives(source: &Source) {
@@ -32,6 +34,14 @@ async fn a_file_of_every_awkward_size_arrives() {
     for length in [0, 1, 16 << 10, (16 << 10) + 1, 10 * (16 << 10), 1_000_003] {
         arrives(&Source::file(&bytes(length))).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seed_is_complete_from_the_first_look_on() {
+    let source = Source::file(&bytes(1));
+    let (_seed, sharing) = source.seed().await;
+    let completed = sharing.completed().now_or_never().expect("no later than it is shared").unwrap();
+    assert_eq!((completed.path, completed.bytes), (source.path, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
