@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use net::Listener;
 use protocol::api::{metrics as api, peer, well_known};
 use protocol::{Host, Time};
-use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,12 @@ impl MetricsServer {
     }
 
     /// Answers on `listener` until `stop`; then the state is written a last time.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), StateError> {
+    pub async fn serve(
+        self,
+        listener: impl Into<Listener>,
+        stop: CancellationToken,
+    ) -> Result<(), StateError> {
+        let listener = listener.into();
         if let Some(address) = listener.local_addr().ok().filter(|address| !address.ip().is_loopback()) {
             // Threat A28: nobody shall open it without knowing.
             tracing::warn!("the page on {address} is open to everybody who reaches it: it has no password");

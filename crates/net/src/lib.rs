@@ -20,7 +20,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 
 pub use connector::Connector;
 pub use from_files::{FileToSend, FromFiles, LONGEST_STAND_IN, OpenFile};
@@ -44,7 +44,7 @@ impl Net {
     /// Listens on `address`; port 0 is any that is free.
     pub async fn listen(&self, address: SocketAddr) -> io::Result<Listener> {
         match &self.0 {
-            None => TcpListener::bind(address).await.map(Listener::Tcp),
+            None => listener::listen(address).map(Listener::Tcp),
             Some(network) => network.listen(address).await.map(Listener::Other),
         }
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use metrics::{Config, MetricsServer, StateError};
+use net::{Listener, Net};
 use protocol::{BaseUrl, Host};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::{self, Advertise};
@@ -58,7 +58,7 @@ pub(super) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// A metrics server that has its port and does not answer yet.
 pub(super) struct Page {
     server: MetricsServer,
-    listener: TcpListener,
+    listener: Listener,
     url: BaseUrl,
 }
 
@@ -74,7 +74,7 @@ impl Page {
         let server = MetricsServer::open(Config { names, state, ..Config::default() }).map_err(no_state)?;
         let address = SocketAddr::new(bind, port);
         let cannot = |error: std::io::Error| Failure::cannot_listen("metrics server", address, &error);
-        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let listener = Net::default().listen(address).await.map_err(cannot)?;
         let port = listener.local_addr().map_err(cannot)?.port();
         // What listens on loopback is reached there, whatever else is advertised.
         let advertise = advertise.filter(|_| !bind.is_loopback());

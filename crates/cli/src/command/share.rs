@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ::tracker::{PublishRefusal, Tracker, TrackerConfig};
 use clap::Args;
+use net::Listener;
 use peer::{Completed, Content, Job, MetricsTo, Order, Peer};
 use protocol::torrent::Shape;
 use protocol::{BaseUrl, Link, Torrent};
 use store::{Memory, TorrentifyOptions};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::metric_server::{self, Page};
@@ -90,7 +90,7 @@ impl Share {
     }
 
     /// On the port asked for; without one, on the default port or any.
-    async fn tracker_listener(&self, global: &Global) -> Result<(TcpListener, BaseUrl), Failure> {
+    async fn tracker_listener(&self, global: &Global) -> Result<(Listener, BaseUrl), Failure> {
         let advertise = self.network.advertise.as_ref();
         match self.port {
             Some(port) => listen(global, advertise, port).await,

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use ::tracker::{AllowRule, TrackerConfig};
 use clap::Args;
+use net::{Listener, Net};
 use protocol::BaseUrl;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::{self, Advertise};
@@ -67,10 +67,10 @@ pub(super) async fn listen(
     global: &Global,
     advertise: Option<&Advertise>,
     port: u16,
-) -> Result<(TcpListener, BaseUrl), Failure> {
+) -> Result<(Listener, BaseUrl), Failure> {
     let address = SocketAddr::new(addresses::listen_address(global.bind), port);
     let cannot = |error: std::io::Error| Failure::cannot_listen("tracker", address, &error);
-    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let listener = Net::default().listen(address).await.map_err(cannot)?;
     let port = listener.local_addr().map_err(cannot)?.port();
     let host = addresses::named_host(global.bind, advertise);
     Ok((listener, addresses::base_url(host, port).map_err(Failure::failed)?))
@@ -83,7 +83,7 @@ pub(super) type Serving = tokio::task::JoinHandle<Result<(), Failure>>;
 pub(super) fn start(
     output: &Output,
     tracker: ::tracker::Tracker,
-    listener: TcpListener,
+    listener: Listener,
     url: &BaseUrl,
     stop: CancellationToken,
 ) -> Serving {
