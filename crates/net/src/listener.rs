@@ -79,8 +79,8 @@ mod tests {
         let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
         let allowed = allowed.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(128);
         // On the thread that would accept: none of them waits for that. Who is dropped finds no room however long it asks.
-        let come = |_| TcpStream::connect_timeout(&address, Duration::from_secs(60)).unwrap();
-        let came: Vec<TcpStream> = (0..allowed.min(400)).map(come).collect();
+        let connects = |_| TcpStream::connect_timeout(&address, Duration::from_secs(60)).unwrap();
+        let came: Vec<TcpStream> = (0..allowed.min(400)).map(connects).collect();
         for one in &came {
             let (_, from) = listener.accept().await.unwrap();
             assert_eq!(from, one.local_addr().unwrap());
