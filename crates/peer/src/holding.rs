@@ -252,6 +252,14 @@ impl Holding {
         }
     }
 
+    /// The same without waiting for the disk: what it would be waited for is not told.
+    pub(crate) fn in_open_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        match self.content() {
+            Stored::Partial(partial) => partial.in_open_file(chunk),
+            Stored::Complete(complete) => complete.in_open_file(chunk),
+        }
+    }
+
     fn read_complete(complete: &Complete, chunk: ChunkIndex) -> Result<Bytes, StoreError> {
         match complete.read(chunk) {
             // Touched, but this chunk may still be what it was.

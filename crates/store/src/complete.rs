@@ -77,14 +77,29 @@ impl<D: Disk> Complete<D> {
     /// # Panics
     /// When `chunk` is not one of the torrent's.
     pub fn in_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        let (handle, found) = self.opened(self.tree.torrent.span(chunk).file).ok()?;
+        self.in_handle(chunk, &handle, found)
+    }
+
+    /// The same without waiting for the disk: `None` also when its file is not open, or is no longer the one of that name.
+    ///
+    /// # Panics
+    /// When `chunk` is not one of the torrent's.
+    pub fn in_open_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        let handle = self.tree.handles.get_open(self.tree.torrent.span(chunk).file)?;
+        let found = handle.metadata().ok().filter(|found| found.linked)?;
+        self.in_handle(chunk, &handle, Some(found.stamp()))
+    }
+
+    /// In its open file, which was `found` like this just now.
+    fn in_handle(&self, chunk: ChunkIndex, handle: &Arc<D::File>, found: Option<Stamp>) -> Option<InFile> {
         let span = self.tree.torrent.span(chunk);
-        let (handle, found) = self.opened(span.file).ok()?;
         self.notice(span.file, found);
         let stamp = {
             let watch = locked(&self.watch);
             (!watch.suspect.contains(chunk)).then_some(watch.stamps[span.file])?
         };
-        InFile::of(&handle, span.offset, span.length, Some(stamp))
+        InFile::of(handle, span.offset, span.length, Some(stamp))
     }
 
     /// Bytes of file number `file`; [`StoreError::NotHere`] past its end.

@@ -1,6 +1,6 @@
 //! A bounded set of open files: a folder may have a million, a process may open a thousand.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use crate::locked;
 
@@ -42,6 +42,19 @@ impl<F> OpenFiles<F> {
         }
         used.files.push((file, Arc::clone(&handle)));
         Ok(handle)
+    }
+
+    /// File number `file` if it is open. Waits for nothing: none while another of its part is just being opened.
+    pub(crate) fn get_open(&self, file: usize) -> Option<Arc<F>> {
+        let mut used = match self.part_of(file).try_lock() {
+            Ok(used) => used,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let at = used.files.iter().position(|(other, _)| *other == file)?;
+        // It is the one used last from now on.
+        used.files[at..].rotate_left(1);
+        used.files.last().map(|(_, handle)| Arc::clone(handle))
     }
 
     /// Closes file number `file`, once nobody uses it any more.
@@ -87,6 +100,24 @@ mod tests {
         assert!(!reopened(0) && !reopened(MAX_OPEN) && !reopened(1), "those of other parts stay");
         assert!(reopened(PARTS), "the one of its part that was unused for longest");
         files.forget(0);
-        assert!(reopened(0));
+        assert!(files.get_open(0).is_none() && reopened(0));
+    }
+
+    #[test]
+    fn an_open_file_is_got_without_waiting_and_is_the_one_used_last() {
+        let files = OpenFiles::new();
+        let of_one_part = |nth: usize| nth * PARTS;
+        let open = |nth| drop(files.get(of_one_part(nth), || Ok::<_, Infallible>(nth)));
+        (0..MAX_OPEN_OF_A_PART).for_each(open);
+        assert_eq!(files.get_open(of_one_part(0)).as_deref(), Some(&0));
+        open(MAX_OPEN_OF_A_PART);
+        assert!(files.get_open(of_one_part(1)).is_none(), "it was unused for longest");
+        assert!(files.get_open(of_one_part(0)).is_some());
+        files
+            .get(of_one_part(9), || {
+                assert!(files.get_open(of_one_part(0)).is_none(), "whoever opens one may wait for the disk");
+                Ok::<_, Infallible>(9)
+            })
+            .unwrap();
     }
 }

@@ -148,8 +148,12 @@ pub(super) fn insert_content_range(headers: &mut HeaderMap, text: &str) {
 /// not: that is read and looked at before a byte of it is sent.
 const SENT_FROM_FILE: u32 = 64 << 10;
 
-/// On a blocking thread: where the chunk lies, if it can be sent from there, or one `pread`.
+/// Where the chunk lies, if it can be sent from there, or one `pread`. On a blocking thread, unless its file is open and
+/// the chunk in memory: to hand that look to a thread, and to be woken by it, costs far more than the look.
 async fn payload(context: &Context, holding: &Arc<Holding>, chunk: ChunkIndex) -> Result<Payload, Unread> {
+    if let Some(file) = holding.in_open_file(chunk) {
+        return Ok(Payload::File(file));
+    }
     let holding = holding.clone();
     let found = context.net.blocking(move || match holding.in_file(chunk) {
         Some(file) => Ok(Payload::File(file)),

@@ -106,11 +106,24 @@ impl<D: Disk> Partial<D> {
 
     /// Where a chunk in [`Partial::have`] lies, to be sent from there; `None` where [`Partial::read`] is to be asked.
     pub fn in_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        self.in_handle(chunk, |file| self.tree.handle(file).ok())
+    }
+
+    /// The same without waiting for the disk: `None` also when its file is not open.
+    pub fn in_open_file(&self, chunk: ChunkIndex) -> Option<InFile> {
+        self.in_handle(chunk, |file| self.tree.handles.get_open(file))
+    }
+
+    fn in_handle(
+        &self,
+        chunk: ChunkIndex,
+        handle: impl FnOnce(usize) -> Option<Arc<D::File>>,
+    ) -> Option<InFile> {
         if !locked(&self.state).have.contains(chunk) {
             return None;
         }
         let span = self.torrent.span(chunk);
-        let handle = self.tree.handle(span.file).ok()?;
+        let handle = handle(span.file)?;
         // Shorter, when somebody cut it: reading finds that out.
         let whole = handle.metadata().is_ok_and(|found| found.size == self.tree.entry(span.file).size);
         if whole { InFile::of(&handle, span.offset, span.length, None) } else { None }

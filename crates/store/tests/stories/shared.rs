@@ -59,14 +59,19 @@ fn a34_what_is_sent_from_the_file_itself_is_looked_after_likewise() {
     assert_eq!((second.offset(), second.length() as usize), (CHUNK as u64, CHUNK));
     assert_eq!(second.read().unwrap(), swap.chunk(SECOND).bytes());
     assert!(second.is_as_it_was() && second.part(3, 5).is_as_it_was());
+    assert!(complete.in_open_file(SECOND).is_some_and(|file| file.offset() == second.offset()));
     assert_eq!((second.part(3, 5).offset(), second.part(3, 5).length()), (CHUNK as u64 + 3, 5));
     overwrite(&swap.source.path().join("x"), 5);
     assert!(!second.is_as_it_was() && second.read().is_none());
+    assert!(complete.in_open_file(FIRST).is_none() && complete.in_open_file(SECOND).is_none());
     assert!(complete.in_file(FIRST).is_none() && complete.in_file(SECOND).is_none());
     assert!(complete.recheck(SECOND) && !complete.recheck(FIRST));
     assert!(
         complete.in_file(SECOND).is_some_and(|file| file.is_as_it_was()) && complete.in_file(FIRST).is_none()
     );
+    assert!(complete.in_open_file(SECOND).is_some() && complete.in_open_file(FIRST).is_none());
+    fs::remove_file(swap.source.path().join("x")).unwrap();
+    assert!(complete.in_open_file(SECOND).is_none(), "it is open still, and nobody's any more");
 }
 
 #[test]
