@@ -252,7 +252,7 @@ impl Holding {
         }
     }
 
-    /// The same without waiting for the disk: what it would be waited for is not told.
+    /// The same without waiting for the disk: `None` also where [`Holding::in_file`] would wait for it.
     pub(crate) fn in_open_file(&self, chunk: ChunkIndex) -> Option<InFile> {
         match self.content() {
             Stored::Partial(partial) => partial.in_open_file(chunk),
