@@ -64,16 +64,17 @@ impl Flow {
     }
 }
 
-/// The sending side of a link.
+/// The sending side of a link. In this order in memory: messages and acknowledgements look at its beginning only.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Uplink {
-    pub(crate) flows: Vec<Flow>,
-    /// When the slice being sent is out.
-    pub(crate) busy_until: Time,
     /// When its next event is due.
     pub(crate) armed: Option<Time>,
     /// Bytes of control traffic that are to be sent with the next slice.
     pub(crate) debt: u64,
+    pub(crate) flows: Vec<Flow>,
+    /// When the slice being sent is out.
+    pub(crate) busy_until: Time,
     /// The body whose last slice is being sent.
     pub(crate) finishing: Option<Ticket>,
 }

@@ -62,13 +62,13 @@ pub(crate) struct Node {
     pub(crate) dialable: bool,
     pub(crate) conduct: Conduct,
     pub(crate) presence: Presence,
+    /// What was stored, in order, for those who follow.
+    pub(crate) gains: Vec<Gain>,
     pub(crate) uplink: Uplink,
     /// A leecher's download, until it is complete.
     pub(crate) brain: Option<Box<Download>>,
     /// The brain's timer that is planned.
     pub(crate) wake: Option<Time>,
-    /// What was stored, in order, for those who follow.
-    pub(crate) gains: Vec<Gain>,
     /// What was asked for and is not settled, oldest first.
     pub(crate) fetches: Vec<(FetchId, RequestId)>,
     pub(crate) held: ChunkSet,
@@ -81,8 +81,8 @@ pub(crate) struct Node {
     pub(crate) gained_at: Time,
     /// When it last read what its neighbours gained, and how much it had gained itself by then.
     pub(crate) round: (Time, usize),
-    /// Who follows what it gains, and as whom they know it. Some of them may have lost interest.
-    pub(crate) followers: Vec<(NodeId, PeerKey)>,
+    /// Who follows what it gains. Some of them may have lost interest.
+    pub(crate) followers: Vec<Follower>,
     /// Since when it holds everything.
     pub(crate) complete: Option<Time>,
 
@@ -90,6 +90,16 @@ pub(crate) struct Node {
     pub(crate) firsts: FirstCopies,
     /// Requests that wait for a slot.
     pub(crate) queued: BTreeMap<Ticket, RequestId>,
+}
+
+/// Who follows what a peer gains.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Follower {
+    pub(crate) node: NodeId,
+    pub(crate) group: u32,
+    /// As whom it knows the peer, and where in its roster that was found last.
+    pub(crate) key: PeerKey,
+    pub(crate) place: u32,
 }
 
 /// A chunk that was stored, and when: 12 bytes, because a large run has tens of millions.

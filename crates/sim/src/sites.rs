@@ -36,6 +36,11 @@ impl Sites {
         Sites { lines: sites.iter().map(line).collect(), crossed: 0 }
     }
 
+    /// Whether nobody is anywhere else than the others, as in most rollouts.
+    pub(crate) const fn is_one(&self) -> bool {
+        self.lines.len() < 2
+    }
+
     /// What the lines between two sites add to the way; `None` where there are none between.
     pub(crate) fn line(&self, one: usize, other: usize) -> Option<Duration> {
         if one == other {

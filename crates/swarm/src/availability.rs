@@ -10,6 +10,8 @@
 pub(crate) struct Availability {
     /// Neighbours that hold everything.
     complete: u32,
+    /// Missing chunks that no other neighbour holds: `ends` says it too, but is elsewhere in memory, and every event asks for it.
+    rarest: u32,
     /// Neighbours that hold this chunk and not everything. No meaning once the chunk is stored.
     partial: Vec<u16>,
     /// The missing chunks, commonest first.
@@ -28,6 +30,7 @@ impl Availability {
         let len = total as usize;
         Availability {
             complete: 0,
+            rarest: 0,
             partial: vec![0; len],
             order: Vec::new(),
             position: vec![NOWHERE; len],
@@ -61,7 +64,7 @@ impl Availability {
 
     /// Missing chunks that no neighbour holds.
     pub(crate) fn held_by_nobody(&self) -> u32 {
-        if self.complete == 0 { self.ends[0] - self.ends[1] } else { 0 }
+        if self.complete == 0 { self.rarest } else { 0 }
     }
 
     /// The missing chunks that exactly `count` partial neighbours hold; `None` past the last bucket.
@@ -93,18 +96,21 @@ impl Availability {
             }
         }
         self.place(chunk, hole);
+        self.rarest += u32::from(count == 0);
     }
 
     /// `chunk` is missing no more.
     pub(crate) fn leave(&mut self, chunk: u32) {
         let mut hole = self.position[chunk as usize];
         debug_assert_ne!(hole, NOWHERE, "chunk {chunk} is not missing");
-        for bucket in (0..=self.partial[chunk as usize] as usize).rev() {
+        let count = self.partial[chunk as usize] as usize;
+        for bucket in (0..=count).rev() {
             self.ends[bucket] -= 1;
             hole = self.shift(self.ends[bucket], hole);
         }
         self.order.pop();
         self.position[chunk as usize] = NOWHERE;
+        self.rarest -= u32::from(count == 0);
     }
 
     /// One more partial neighbour holds `chunk`.
@@ -115,6 +121,7 @@ impl Availability {
             self.reach(count + 1);
             self.swap(chunk, self.ends[count + 1]);
             self.ends[count + 1] += 1;
+            self.rarest -= u32::from(count == 0);
         }
     }
 
@@ -125,6 +132,7 @@ impl Availability {
         if self.position[chunk as usize] != NOWHERE {
             self.ends[count] -= 1;
             self.swap(chunk, self.ends[count]);
+            self.rarest += u32::from(count == 1);
         }
     }
 
@@ -158,6 +166,7 @@ impl Availability {
     pub(crate) fn check_invariants(&self, missing: &crate::index_set::IndexSet) {
         assert_eq!(self.order.len(), missing.count() as usize, "ordered chunks against missing ones");
         assert_eq!(self.ends[0] as usize, self.order.len(), "the rarest bucket ends the order");
+        assert_eq!(self.rarest, self.ends[0] - self.ends[1], "the rarest, counted");
         assert_eq!(self.ends.last(), Some(&0), "the commonest bucket begins the order");
         for count in 0..self.ends.len() - 1 {
             for &chunk in self.bucket(count).unwrap_or_default() {

@@ -85,12 +85,13 @@ pub(crate) fn bytes_in(rate: u64, time: Duration) -> u64 {
 
 /// The fetches under way, oldest first.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Inflight {
+    flying: usize,
     next: u64,
+    slow: BTreeSet<FetchId>,
     fetches: BTreeMap<FetchId, Fetch>,
     by_chunk: BTreeSet<(ChunkIndex, FetchId)>,
-    slow: BTreeSet<FetchId>,
-    flying: usize,
 }
 
 impl Inflight {

@@ -10,22 +10,23 @@ use protocol::Time;
 use crate::Config;
 use crate::inflight::bytes_in;
 
-/// What is known of a neighbour as a source.
+/// What is known of a neighbour as a source; first in memory what [`Score::depth`] needs.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Score {
-    meter: Meter,
-    /// Bytes that ever came from it.
-    received: u64,
-    /// Of these, what came before it was counted anew.
-    counted: u64,
-    /// When anything last came from it.
-    pub(crate) heard: Time,
     /// No fetch before this.
     pub(crate) blocked_until: Time,
+    /// Bytes that ever came from it.
+    received: u64,
     /// Most fetches it has shown to accept. Lowered by a quarter when it is busy, and raised by one when so many have succeeded:
     /// of those who share an uplink, who has more at a time loses more by a refusal and gains no more by success, so that all come to
     /// have the same (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance", 1989).
     accepts: u32,
+    meter: Meter,
+    /// Of the bytes received, what came before it was counted anew.
+    counted: u64,
+    /// When anything last came from it.
+    pub(crate) heard: Time,
     /// Successes since it was raised last.
     credit: u32,
     /// When it was lowered last: what was asked for before that is refused for the same reason.
@@ -188,6 +189,7 @@ impl Score {
 
 /// Bytes per second of busy time, averaged over some samples.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 struct Meter {
     rate: Option<u64>,
     /// Samples of full length that are in the rate. Before the first one it is a guess, from a body that may have come out of a

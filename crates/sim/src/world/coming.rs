@@ -71,7 +71,7 @@ impl World<'_> {
         let seed = self.rng.random();
         let is_seed = group.role == Role::Seed;
         let upload = if is_seed { &brains.seed_upload } else { &brains.upload };
-        let brain = || Download::new(brains.download.clone(), total, ChunkSet::full(total), seed);
+        let brain = || Download::new(self.download.clone(), total, ChunkSet::full(total), seed);
         Node {
             group: number,
             role: group.role,

@@ -13,7 +13,7 @@ use swarm::{Event, Gained, PeerKey};
 
 use super::World;
 use crate::agenda::Happening;
-use crate::node::NodeId;
+use crate::node::{Follower, NodeId};
 use crate::roster::{Member, Origin, Reading, Sighted};
 
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
@@ -122,7 +122,8 @@ impl World<'_> {
             member.reading = if is_complete { Reading::Done } else { Reading::Upto(cursor) };
         }
         if !is_complete {
-            self.node(of).followers.push((id, key));
+            let group = u32::try_from(self.nodes[id.slot()].group).unwrap_or(u32::MAX);
+            self.node(of).followers.push(Follower { node: id, group, key, place: 0 });
         }
         // Who asks has told its own address: it becomes a neighbour, too.
         self.sighted(of, id, None, true, Origin::Came);
@@ -230,15 +231,13 @@ impl World<'_> {
     /// One event for those of a group, which have the same link and site: an event a follower took a large simulation a tenth longer.
     pub(super) fn tell_at_once(&mut self, id: NodeId) {
         let followers = &self.nodes[id.slot()].followers;
-        let mut groups: Vec<(usize, NodeId)> = Vec::new();
-        for &(follower, _) in followers {
-            let group = self.nodes[follower.slot()].group;
-            if groups.iter().all(|&(other, _)| other != group) {
-                groups.push((group, follower));
+        let mut groups: Vec<(u32, NodeId)> = Vec::new();
+        for follower in followers {
+            if groups.iter().all(|&(other, _)| other != follower.group) {
+                groups.push((follower.group, follower.node));
             }
         }
         for (group, follower) in groups {
-            let group = u32::try_from(group).unwrap_or(u32::MAX);
             self.plan(self.message_delay(id, follower), Happening::Told(id, group));
         }
     }
@@ -250,16 +249,15 @@ impl World<'_> {
         }
         let chunks = self.rollout.chunks();
         // Put back below: nothing is told before all have read.
-        let followers = std::mem::take(&mut self.node(of).followers);
+        let mut followers = std::mem::take(&mut self.node(of).followers);
         let gains = std::mem::take(&mut self.node(of).gains);
         let mut news = Vec::with_capacity(followers.len());
         let mut until = None;
-        for &(id, key) in &followers {
-            if self.nodes[id.slot()].group != group as usize {
-                continue;
-            }
+        for &mut Follower { node: id, key, ref mut place, .. } in
+            followers.iter_mut().filter(|one| one.group == group)
+        {
             let until = *until.get_or_insert_with(|| self.sent_by(of, id));
-            let Some(member) = self.node(id).roster.get_mut(key) else { continue };
+            let Some(member) = self.node(id).roster.get_near(key, place) else { continue };
             let runs = member.read(&gains, until, chunks);
             if !runs.is_empty() {
                 news.push((id, News { key, of, runs }));

@@ -33,21 +33,21 @@ impl World<'_> {
         if request.withdrawn {
             return;
         }
-        let (now, back, bytes) = (self.now, self.delay(from, to), self.length(chunk));
+        let (now, bytes) = (self.now, self.length(chunk));
         let content = Content::new(chunk.get().into());
         let node = self.node(to);
         if !node.is_here() {
-            return self.fail(id, back, Failure::Transport);
+            return self.fail(id, self.delay(from, to), Failure::Transport);
         }
         if !node.dialable {
             let left = CONNECT.saturating_sub(now.since(asked_at));
             return self.fail(id, left, Failure::Transport);
         }
         if node.conduct == Conduct::FreeRider {
-            return self.fail(id, back, Failure::Busy { retry_after: NEVER });
+            return self.fail(id, self.delay(from, to), Failure::Busy { retry_after: NEVER });
         }
         if !node.held.contains(chunk) {
-            return self.fail(id, back, Failure::Missing);
+            return self.fail(id, self.delay(from, to), Failure::Missing);
         }
         match node.upload.ask(now, Requester::new(from.word()), node.firsts.demand(chunk, content), bytes) {
             Answer::Grant(ticket) => self.send(to, id, ticket),
@@ -256,9 +256,10 @@ impl World<'_> {
         if has_headers && other.uplink.armed.is_some() {
             other.uplink.debt += acks;
         }
-        let sites = (self.site(from), self.site(to));
-        if let Some(crossed) = self.sites.pass(now, sites, (slice, wire), leaving) {
-            through = through.max(crossed);
+        if !self.sites.is_one() {
+            let sites = (self.site(from), self.site(to));
+            let crossed = self.sites.pass(now, sites, (slice, wire), leaving);
+            through = crossed.map_or(through, |crossed| through.max(crossed));
         }
         let is_late = loss > 0 && self.rng.random_range(0..1_000_000) < loss;
         (through, through + one_way + if is_late { one_way * 2 } else { Duration::ZERO })

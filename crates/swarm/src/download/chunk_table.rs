@@ -2,57 +2,47 @@
 
 use protocol::{ChunkIndex, ChunkSet};
 
+use super::states::States;
 use crate::availability::Availability;
 use crate::index_set::IndexSet;
 
-/// Where a chunk stands. One that was never wanted stands as stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// To be fetched.
-    Missing,
-    /// One or two fetches of it fly, and none has landed.
-    InFlight,
-    /// Its bytes came and are being verified and written.
-    Storing,
-    /// Here for good.
-    Stored,
-}
+pub(crate) use super::states::State;
 
 /// The states, and what the picker needs to know of them.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct ChunkTable {
-    states: Vec<State>,
-    missing: IndexSet,
-    availability: Availability,
+    states: States,
     storing: u32,
     unstored: u32,
+    missing: IndexSet,
+    availability: Availability,
 }
 
 impl ChunkTable {
     /// Chunks of a torrent of `total`, of which `wanted` are missing.
     pub(crate) fn new(total: u32, wanted: &ChunkSet) -> Self {
         let mut table = ChunkTable {
-            states: vec![State::Stored; total as usize],
+            states: States::stored(total),
             missing: IndexSet::empty(total),
             availability: Availability::new(total),
             storing: 0,
             unstored: wanted.count(),
         };
         for chunk in wanted.iter() {
-            table.states[chunk.slot()] = State::Missing;
+            table.states.set(chunk, State::Missing);
             table.missing.insert(chunk.get());
             table.availability.enter(chunk.get());
         }
         table
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "built from a u32")]
     pub(crate) const fn total(&self) -> u32 {
-        self.states.len() as u32
+        self.states.len()
     }
 
     pub(crate) fn state(&self, chunk: ChunkIndex) -> State {
-        self.states[chunk.slot()]
+        self.states.get(chunk)
     }
 
     pub(crate) const fn missing(&self) -> &IndexSet {
@@ -79,7 +69,7 @@ impl ChunkTable {
 
     /// Moves `chunk` to another state.
     pub(crate) fn turn(&mut self, chunk: ChunkIndex, to: State) {
-        let from = self.states[chunk.slot()];
+        let from = self.states.get(chunk);
         if from == to {
             return;
         }
@@ -101,17 +91,17 @@ impl ChunkTable {
             State::Stored => self.unstored -= 1,
             State::InFlight => {}
         }
-        self.states[chunk.slot()] = to;
+        self.states.set(chunk, to);
     }
 
     /// Asserts that what is derived agrees with the states.
     pub(crate) fn check_invariants(&self) {
-        let count = |state| self.states.iter().filter(|&&one| one == state).count();
+        let count = |state| self.states.iter().filter(|&one| one == state).count();
         assert_eq!(count(State::Missing), self.missing.count() as usize, "missing chunks");
         assert_eq!(count(State::Storing), self.storing as usize, "chunks being stored");
-        assert_eq!(self.states.len() - count(State::Stored), self.unstored as usize, "chunks not stored");
+        assert_eq!(self.total() as usize - count(State::Stored), self.unstored as usize, "chunks not stored");
         for chunk in self.missing.iter() {
-            assert_eq!(self.states[chunk as usize], State::Missing, "state of chunk {chunk}");
+            assert_eq!(self.state(ChunkIndex::new(chunk)), State::Missing, "state of chunk {chunk}");
         }
         self.availability.check_invariants(&self.missing);
     }

@@ -10,36 +10,39 @@ use crate::picker::{Holding, Offer};
 use crate::scoring::Score;
 
 /// A reachable peer.
+///
+/// In this order in memory: all of them are looked at for whether one has room, which the first line says.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Neighbour {
-    pub(crate) holding: Holding,
-    /// When it was taken in.
-    pub(crate) since: Time,
-    pub(crate) score: Score,
     /// Fetches that fly to it.
     pub(crate) flying: u32,
     /// Of these, the stuck ones.
     pub(crate) slow: u32,
+    /// It holds nothing that is missing and may be asked for: found by a search, unset by a gain or by a chunk that turns missing.
+    pub(crate) dry: bool,
+    pub(crate) score: Score,
+    pub(crate) holding: Holding,
+    /// When it was taken in.
+    pub(crate) since: Time,
     /// Chunks that it is not asked for until then: it turned us away.
     pub(crate) avoided: Vec<(u32, Time)>,
     /// What it suggests to be asked for, the oldest suggestion first.
     pub(crate) suggested: VecDeque<ChunkIndex>,
-    /// It holds nothing that is missing and may be asked for: found by a search, unset by a gain or by a chunk that turns missing.
-    pub(crate) dry: bool,
 }
 
 impl Neighbour {
     /// One that was just found.
     pub(crate) fn new(now: Time, total: u32, config: &Config) -> Self {
         Neighbour {
-            holding: Holding::Some(IndexSet::empty(total)),
-            since: now,
-            score: Score::new(now, config),
             flying: 0,
             slow: 0,
+            dry: true,
+            score: Score::new(now, config),
+            holding: Holding::Some(IndexSet::empty(total)),
+            since: now,
             avoided: Vec::new(),
             suggested: VecDeque::new(),
-            dry: true,
         }
     }
 

@@ -11,10 +11,11 @@ use crate::PeerKey;
 
 /// Ends of pauses, each with whose it is. One neighbour can have several.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct Pauses {
-    ends: BTreeSet<(Time, PeerKey)>,
     /// The earliest of them.
     next: Option<Time>,
+    ends: BTreeSet<(Time, PeerKey)>,
 }
 
 impl Pauses {
