@@ -166,6 +166,7 @@ fn turn(Trial { rollout, settings }: &mut Trial, knob: &str, value: u64) {
         "inflight" => brains.download.in_flight_bytes = value << 10,
         "window" => brains.download.window_first = value << 10,
         "horizon" => brains.download.horizon = millis,
+        "enough" => brains.download.window_enough = value << 10,
         "wanted" => brains.download.neighbours_wanted = value as usize,
         "most" => brains.download.neighbours_most = value as usize,
         "renew" => brains.download.renew_every = millis,

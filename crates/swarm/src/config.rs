@@ -49,7 +49,11 @@ pub struct Config {
     /// Bytes asked of a neighbour whose rate is not known yet. Little: at the start of a swarm everybody asks the one
     /// seed before anybody told what it got, and the same chunk is sent again and again.
     pub window_first: u64,
-    /// Most bytes asked of a neighbour: 4 MiB is 320 Mbit/s over 100 ms.
+    /// Most bytes asked of a neighbour whose answers do not take long, where there are some. Every request under way has a connection of
+    /// its own, and a place in a queue: past what keeps the links full they cost both sides, and bring nothing (decision 17).
+    pub window_enough: u64,
+    /// Most bytes asked of any: of one that is alone, since that keeps wire, hash and disk busy together, and where so many are needed to fill
+    /// a long way: 4 MiB is 320 Mbit/s over 100 ms.
     pub window_last: u64,
     /// Otherwise what it sends in this time is asked of it. Short, since what is asked early is decided on old
     /// knowledge of rarity; longer than a round trip, since a window below rate × round trip starves the link.
@@ -151,6 +155,7 @@ impl Default for Config {
             depth_least: 2,
             depth_most: 512,
             window_first: 128 << 10,
+            window_enough: 1 << 20,
             window_last: 4 << 20,
             horizon: Duration::from_millis(500),
             in_flight_most: 512,

@@ -34,7 +34,6 @@ use pauses::Pauses;
 /// thousand), and they end with what the first lines hold.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
-#[expect(clippy::struct_excessive_bools, reason = "four facts that have nothing to do with each other")]
 pub struct Download {
     finished: bool,
     stored_any: bool,

@@ -10,6 +10,15 @@ use protocol::Time;
 use crate::Config;
 use crate::inflight::bytes_in;
 
+/// The part of a whole download that is one neighbour's, if all have the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    /// Of the chunks that are left.
+    pub(crate) chunks: u32,
+    /// Of [`Config::window_last`], but at least [`Config::window_enough`].
+    pub(crate) bytes: u64,
+}
+
 /// What is known of a neighbour as a source; first in memory what [`Score::depth`] needs.
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -23,6 +32,8 @@ pub(crate) struct Score {
     /// have the same (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance", 1989).
     accepts: u32,
     meter: Meter,
+    /// The least time, lately, from a request to the first that was heard of its body: a round trip, and what of a queue nobody escapes.
+    delay: Option<Duration>,
     /// Of the bytes received, what came before it was counted anew.
     counted: u64,
     /// When anything last came from it.
@@ -41,9 +52,13 @@ pub(crate) struct Score {
 }
 
 impl Score {
+    /// The least delay grows by one part in this many with every answer.
+    const FORGETS: u32 = 16;
+
     pub(crate) fn new(now: Time, config: &Config) -> Self {
         Score {
             meter: Meter::default(),
+            delay: None,
             received: 0,
             counted: 0,
             heard: now,
@@ -81,6 +96,11 @@ impl Score {
         self.meter.add(now, bytes);
     }
 
+    /// The first of a body came this long after it was asked for. The least counts, and is forgotten little by little: a way can get longer.
+    pub(crate) fn answered_after(&mut self, delay: Duration) {
+        self.delay = Some(self.delay.map_or(delay, |least| delay.min(least + least / Self::FORGETS)));
+    }
+
     /// It has not sent half a chunk yet. A second request would stand behind the first that long; it goes out while the other half
     /// comes.
     pub(crate) const fn is_new(&self, config: &Config) -> bool {
@@ -109,18 +129,22 @@ impl Score {
         self.meter.add(now, 0);
     }
 
-    /// How many fetches to keep in flight there: what it sends in [`Config::horizon`], and no more than `share`, so
-    /// that the last chunks are spread over everybody. Nor more than twice what it ever sent: a first body out of a full bucket
+    /// How many fetches to keep in flight there: what it sends in [`Config::horizon`], but past its share only what
+    /// it sends in twice the time that its answers take; and no more than its share of what is left, so that the last chunks are spread over
+    /// everybody. Nor more than twice what it ever sent: a first body out of a full bucket
     /// looks like a fast link, and whoever waits for a certain chunk would stand behind all that was asked because of it.
-    pub(crate) fn depth(&self, config: &Config, share: u32) -> u32 {
+    pub(crate) fn depth(&self, config: &Config, share: Share) -> u32 {
         let window = match self.meter.rate {
             None => config.window_first,
-            Some(rate) => bytes_in(rate, config.horizon),
+            Some(rate) => {
+                let on_the_way = bytes_in(rate, self.delay.unwrap_or_default() * 2);
+                bytes_in(rate, config.horizon).min(on_the_way.max(share.bytes))
+            }
         };
         let shown = self.received.saturating_mul(2).saturating_add(config.window_first);
         let chunks = window.min(shown).min(config.window_last) / u64::from(config.chunk_bytes.max(1));
         let least = if self.is_new(config) { 1 } else { config.depth_least };
-        let wanted = u32::try_from(chunks).unwrap_or(u32::MAX).min(share).max(least);
+        let wanted = u32::try_from(chunks).unwrap_or(u32::MAX).min(share.chunks).max(least);
         wanted.min(config.depth_most).min(self.accepts).max(1)
     }
 
@@ -261,6 +285,9 @@ impl Meter {
 mod tests {
     use super::*;
 
+    /// There is much left, and few share it.
+    const AMPLE: Share = Share { chunks: 1000, bytes: 1 << 20 };
+
     const fn at(millis: u64) -> Time {
         Time::from_nanos(millis * 1_000_000)
     }
@@ -285,19 +312,31 @@ mod tests {
     #[test]
     fn the_depth_follows_the_rate_between_its_bounds() {
         let (mut score, config) = score();
-        assert_eq!(score.depth(&config, 1000), 2, "128 KiB before anything is known");
+        assert_eq!(score.depth(&config, AMPLE), 2, "128 KiB before anything is known");
         score.meter.rate = Some(16 << 20);
-        assert_eq!(score.depth(&config, 1000), 2, "nor more before it sent anything");
+        assert_eq!(score.depth(&config, AMPLE), 2, "nor more before it sent anything");
         score.received = 64 << 10;
-        assert_eq!(score.depth(&config, 1000), 4, "twice what it sent, and what it was asked at first");
+        assert_eq!(score.depth(&config, AMPLE), 4, "twice what it sent, and what it was asked at first");
         score.received = 16 << 20;
-        assert_eq!(score.depth(&config, 1000), 64, "4 MiB of a fast one");
-        assert_eq!(score.depth(&config, 5), 5, "no more than its share of what is left");
+        assert_eq!(score.depth(&config, AMPLE), 16, "1 MiB of a fast one");
+        score.answered_after(Duration::from_millis(80));
+        assert_eq!(score.depth(&config, AMPLE), 40, "what it sends in two round trips of a long way");
+        score.answered_after(Duration::from_millis(800));
+        assert_eq!(score.depth(&config, AMPLE), 43, "a queue in between says little about the way");
+        score.meter.rate = Some(1 << 30);
+        assert_eq!(score.depth(&config, AMPLE), 64, "4 MiB at most");
+        assert_eq!(
+            score.depth(&config, Share { chunks: 5, ..AMPLE }),
+            5,
+            "no more than its share of what is left"
+        );
         score.meter.rate = Some(1);
-        assert_eq!(score.depth(&config, 1000), 2, "two of a slow one");
+        assert_eq!(score.depth(&config, AMPLE), 2, "two of a slow one");
         let large = Config { chunk_bytes: 1 << 20, ..config };
         score.meter.rate = Some(100 << 20);
-        assert_eq!(score.depth(&large, 1000), 4);
+        assert_eq!(score.depth(&large, AMPLE), 4);
+        score.delay = None;
+        assert_eq!(score.depth(&large, AMPLE), 2);
     }
 
     #[test]
@@ -309,7 +348,7 @@ mod tests {
         assert_eq!(score.rate(), Some((64 << 10) * 1000), "all that is known");
         score.received(at(256), 36_000);
         assert!(score.rate().is_some_and(|rate| rate < 400_000), "{:?}", score.rate());
-        assert_eq!(score.depth(&config, 1000), 3, "half a second of it");
+        assert_eq!(score.depth(&config, AMPLE), 3, "half a second of it");
     }
 
     #[test]
@@ -353,17 +392,17 @@ mod tests {
         (score.meter.rate, score.received) = (Some(16 << 20), 16 << 20);
         assert_eq!(score.busy(at(1), Duration::ZERO, (at(0), 4), &config), (config.busy_least, false));
         score.busy(at(2), Duration::ZERO, (at(0), 3), &config);
-        assert_eq!(score.depth(&config, 1000), 3);
+        assert_eq!(score.depth(&config, AMPLE), 3);
         for _ in 0..3 {
-            assert_eq!(score.depth(&config, 1000), 3);
+            assert_eq!(score.depth(&config, AMPLE), 3);
             score.succeeded(&config);
         }
-        assert_eq!(score.depth(&config, 1000), 4, "one more with each round of successes");
+        assert_eq!(score.depth(&config, AMPLE), 4, "one more with each round of successes");
         assert_eq!(
             score.busy(at(4), Duration::from_secs(86_400), (at(3), 0), &config),
             (config.busy_most, false)
         );
-        assert_eq!(score.depth(&config, 1000), 1);
+        assert_eq!(score.depth(&config, AMPLE), 1);
     }
 
     #[test]
@@ -377,14 +416,14 @@ mod tests {
         // Both are refused now and then, and each gets what it has room for in between.
         for round in 0..200 {
             for score in [&mut much, &mut little] {
-                let depth = score.depth(&config, 1000);
+                let depth = score.depth(&config, AMPLE);
                 (0..depth).for_each(|_| score.succeeded(&config));
                 if round % 8 == 0 {
                     score.busy(at(round * 1000 + 1), Duration::ZERO, (at(round * 1000), depth), &config);
                 }
             }
         }
-        let depths = (much.depth(&config, 1000), little.depth(&config, 1000));
+        let depths = (much.depth(&config, AMPLE), little.depth(&config, AMPLE));
         assert!(depths.0.abs_diff(depths.1) <= 3, "{depths:?} at a time");
     }
 }

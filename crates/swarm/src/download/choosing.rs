@@ -9,6 +9,7 @@ use super::Download;
 use super::chunk_table::State;
 use super::neighbour::Neighbour;
 use crate::inflight::{Fetch, Inflight};
+use crate::scoring::Share;
 use crate::{Action, FetchId, PeerKey};
 
 /// A neighbour leaves a chunk to another that was measured so many times faster.
@@ -90,10 +91,15 @@ impl Download {
         chunk.is_some()
     }
 
-    /// Each neighbour's part of what is left, so that the first one asked does not take all of a small torrent.
-    fn share(&self) -> u32 {
-        let left = self.table.missing().count() as usize + self.fetches.flying();
-        u32::try_from(left.div_ceil(self.neighbours.len().max(1))).unwrap_or(u32::MAX)
+    /// Each neighbour's part of what is left, so that the first one asked does not take all of a small torrent, and of what is asked at a
+    /// time.
+    fn share(&self) -> Share {
+        let (left, among) =
+            (self.table.missing().count() as usize + self.fetches.flying(), self.neighbours.len().max(1));
+        Share {
+            chunks: u32::try_from(left.div_ceil(among)).unwrap_or(u32::MAX),
+            bytes: (self.config.window_last / among as u64).max(self.config.window_enough),
+        }
     }
 
     /// What `peer` suggested and is still missing. Its suggestions help the swarm; they wait while somebody here waits for something

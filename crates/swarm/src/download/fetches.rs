@@ -25,10 +25,14 @@ impl Download {
 
     pub(super) fn bytes_arrived(&mut self, now: Time, id: FetchId, bytes: u32) {
         let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.landed) else { return };
+        let first = (fetch.bytes == 0).then(|| now.since(fetch.started));
         fetch.received(now, bytes.into());
         if let Some(neighbour) = self.neighbours.get_mut(fetch.peer) {
             let was_new = neighbour.score.is_new(&self.config);
             neighbour.score.received(now, bytes.into());
+            if let Some(delay) = first {
+                neighbour.score.answered_after(delay);
+            }
             if was_new && !neighbour.score.is_new(&self.config) {
                 self.eager.push(fetch.peer);
             }
@@ -37,10 +41,12 @@ impl Download {
 
     pub(super) fn arrived(&mut self, now: Time, id: FetchId) {
         let Some(fetch) = self.fetches.get(id).filter(|fetch| !fetch.landed) else { return };
-        let (peer, chunk, slow, reported) = (fetch.peer, fetch.chunk, fetch.slow, fetch.bytes > 0);
+        let (peer, chunk, slow) = (fetch.peer, fetch.chunk, fetch.slow);
+        let unreported = (fetch.bytes == 0).then(|| now.since(fetch.started));
         if let Some(neighbour) = self.neighbours.get_mut(peer) {
-            if !reported {
+            if let Some(delay) = unreported {
                 neighbour.score.received(now, self.config.chunk_bytes.into());
+                neighbour.score.answered_after(delay);
             }
             neighbour.score.body_whole(now);
             self.fastest = self.fastest.max(neighbour.score.rate().unwrap_or(0));

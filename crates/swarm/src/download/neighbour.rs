@@ -7,7 +7,7 @@ use protocol::{ChunkIndex, Time};
 use crate::Config;
 use crate::index_set::IndexSet;
 use crate::picker::{Holding, Offer};
-use crate::scoring::Score;
+use crate::scoring::{Score, Share};
 
 /// A reachable peer.
 ///
@@ -61,7 +61,7 @@ impl Neighbour {
     }
 
     /// Whether one more fetch may be sent to it. Not while one is stuck there: it would get stuck, too.
-    pub(crate) fn has_room(&self, now: Time, share: u32, config: &Config) -> bool {
+    pub(crate) fn has_room(&self, now: Time, share: Share, config: &Config) -> bool {
         self.slow == 0 && !self.is_blocked(now) && self.flying < self.score.depth(config, share)
     }
 }
