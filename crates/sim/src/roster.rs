@@ -147,10 +147,6 @@ impl Roster {
         Some(&mut self.members[at])
     }
 
-    pub(crate) fn key_of(&self, node: NodeId) -> Option<PeerKey> {
-        self.nodes.iter().position(|&other| other == node).map(|at| self.keys[at])
-    }
-
     /// The same of a member that was at `place` when it was looked for last: of sixty that are told of a gain, most still are, and their
     /// keys need not be searched. Notes where it is.
     pub(crate) fn get_near(&mut self, key: PeerKey, place: &mut u32) -> Option<&mut Member> {
@@ -158,6 +154,10 @@ impl Roster {
             *place = u32::try_from(self.place_of(key)?).unwrap_or(u32::MAX);
         }
         self.members.get_mut(*place as usize)
+    }
+
+    pub(crate) fn key_of(&self, node: NodeId) -> Option<PeerKey> {
+        self.nodes.iter().position(|&other| other == node).map(|at| self.keys[at])
     }
 
     fn place_of(&self, key: PeerKey) -> Option<usize> {

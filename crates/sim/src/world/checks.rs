@@ -8,18 +8,16 @@ use crate::Checks;
 use crate::node::NodeId;
 
 impl World<'_> {
-    /// A brain has decided, because a chunk was stored or for another reason. Nothing else changes what is missing, and most events are
-    /// gains.
-    pub(super) fn check(&self, id: NodeId, stores: bool) {
-        let is_all = self.settings.checks == Checks::Everything;
-        if !stores && !is_all {
-            return;
-        }
+    /// A brain has decided, and missed so many chunks before. What it misses is what is not here: that was so before, and only a chunk
+    /// that was stored changes it, on either side.
+    pub(super) fn check(&self, id: NodeId, before: u32, stores: bool) {
         let node = &self.nodes[id.slot()];
         let Some(brain) = &node.brain else { return };
-        let missing = node.held.len() - node.held.count();
-        assert_eq!(brain.remaining(), missing, "{id:?}: chunks that its brain misses");
-        if is_all {
+        if stores || brain.remaining() != before {
+            let missing = node.held.len() - node.held.count();
+            assert_eq!(brain.remaining(), missing, "{id:?}: chunks that its brain misses");
+        }
+        if self.settings.checks == Checks::Everything {
             brain.check_invariants();
             node.upload.check_invariants();
         }

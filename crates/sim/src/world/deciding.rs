@@ -16,11 +16,11 @@ impl World<'_> {
         let now = self.now;
         let Some(mut brain) = self.node(id).brain.take() else { return };
         let mut actions = std::mem::take(&mut self.actions);
-        let stores = matches!(event, Event::ChunkStored { .. });
+        let (before, stores) = (brain.remaining(), matches!(event, Event::ChunkStored { .. }));
         brain.handle(now, event, &mut actions);
         self.arm(id, brain.wake_at());
         self.node(id).brain = Some(brain);
-        self.check(id, stores);
+        self.check(id, before, stores);
         for action in actions.drain(..) {
             self.perform(id, action);
         }

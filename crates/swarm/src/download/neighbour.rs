@@ -11,7 +11,7 @@ use crate::scoring::{Score, Share};
 
 /// A reachable peer.
 ///
-/// In this order in memory: all of them are looked at for whether one has room, which the first line says.
+/// In this order in memory: all of them are looked at for whether one has room, which the first lines say.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Neighbour {
