@@ -48,7 +48,7 @@ pub enum NameError {
 ///
 /// Ordered by its bytes, as torrent.json lists files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FilePath(String);
+pub struct FilePath(Box<str>);
 
 impl FilePath {
     /// Checks `text`, components separated by `/`.
@@ -57,7 +57,7 @@ impl FilePath {
             return Err(NameError::TooLong);
         }
         text.split('/').try_for_each(check_component)?;
-        Ok(FilePath(text.to_owned()))
+        Ok(FilePath(text.into()))
     }
 
     /// Checks `text` as a path of one component: a file's or folder's own name.
@@ -80,7 +80,7 @@ impl FilePath {
 
     /// Whether `self` would have to be a folder for `other` to exist.
     pub fn is_folder_of(&self, other: &FilePath) -> bool {
-        other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
+        other.0.strip_prefix(&*self.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -133,14 +133,12 @@ fn check_plain(name: &str) -> Result<(), NameError> {
 
 /// Only the bare name: `aux.c` is a file of the Linux kernel, and Windows takes it since 11.
 fn is_device(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let numbered = |prefix| {
-        let rest: Option<&str> = name.strip_prefix(prefix);
-        rest.is_some_and(|digit| {
-            matches!(digit, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
-        })
+    let is_numbered = |(prefix, digit): (&str, &str)| {
+        let numbered = ["com", "lpt"].iter().any(|device| prefix.eq_ignore_ascii_case(device));
+        numbered && matches!(digit, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
     };
-    DEVICES.contains(&name.as_str()) || numbered("com") || numbered("lpt")
+    DEVICES.iter().any(|device| name.eq_ignore_ascii_case(device))
+        || name.split_at_checked(3).is_some_and(is_numbered)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::complete::Complete;
 use crate::disk::{Access, Disk, Kind, Metadata, Stamp};
 use crate::error::{Obstacle, StoreError};
 use crate::hashing::{Progress, all_chunks, right_chunks};
-use crate::journal::{self, Journal, Record};
+use crate::journal::{self, Journal};
 use crate::place::{Names, Place};
 use crate::tree::Tree;
 
@@ -83,5 +83,5 @@ fn vouch<D: Disk>(disk: &D, names: &Names, torrent: &Torrent, stamps: &[Stamp]) 
     let (mut journal, _) = Journal::open(disk, &names.journal, torrent)?;
     // The content came by other hands and may not be durable: after a crash the same stamp could have other bytes.
     disk.sync_everything().map_err(failed)?;
-    journal.append(&Record::Complete(stamps.to_vec())).map_err(failed)
+    journal.append_complete(stamps).map_err(failed)
 }

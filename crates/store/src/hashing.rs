@@ -4,6 +4,7 @@
 //! size, never the file. Whole chunks go to one thread each, so no algorithm needs to be parallel in itself.
 
 use std::num::NonZeroUsize;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -12,6 +13,7 @@ use protocol::{ChunkIndex, ChunkSet, Hash, HashAlgorithm};
 
 use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::locked;
 use crate::tree::Tree;
 
 /// Most threads: bounds memory at 1 GiB with the largest chunks; no disk feeds more.
@@ -23,18 +25,20 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 /// Fills a buffer with a chunk; false when the chunk is not there. An error ends the whole run.
 pub(crate) type ReadChunk<'a, E> = &'a (dyn Fn(ChunkIndex, &mut [u8]) -> Result<bool, E> + Sync);
 
-/// Hashes `chunks`; `None` where a chunk is not there. In no particular order.
+/// Hashes `chunks` and tells `found` of each, in no particular order; `None` where a chunk is not there.
 pub(crate) fn hash_chunks<E: Send>(
     layout: &Layout,
     algorithm: HashAlgorithm,
     chunks: &[ChunkIndex],
     read: ReadChunk<'_, E>,
     progress: Progress<'_>,
-) -> Result<Vec<(ChunkIndex, Option<Hash>)>, E> {
+    found: impl FnMut(ChunkIndex, Option<Hash>) + Send,
+) -> Result<(), E> {
+    let found = Mutex::new(found);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
-    let work = || -> Result<Vec<_>, E> {
-        let (mut hashes, mut buffer) = (Vec::new(), Vec::new());
+    let work = || -> Result<(), E> {
+        let mut buffer = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let Some(&chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let length = layout.span(chunk).length;
@@ -42,28 +46,24 @@ pub(crate) fn hash_chunks<E: Send>(
             buffer.resize(buffer.len().max(length as usize), 0);
             let bytes = &mut buffer[..length as usize];
             let there = read(chunk, bytes).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
-            hashes.push((chunk, there.then(|| algorithm.digest(bytes))));
+            let hash = there.then(|| algorithm.digest(bytes));
+            locked(&found)(chunk, hash);
             progress(length.into());
         }
-        Ok(hashes)
+        Ok(())
     };
     let threads =
         thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS).min(chunks.len());
     if threads <= 1 {
         return work();
     }
-    let finished: Vec<_> = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    let mut all = Vec::with_capacity(chunks.len());
-    for hashes in finished {
-        all.extend(hashes?);
-    }
-    Ok(all)
+            .fold(Ok(()), Result::and)
+    })
 }
 
 /// Which of `chunks` lie in the tree as the torrent says.
@@ -74,13 +74,12 @@ pub(crate) fn right_chunks<D: Disk>(
 ) -> Result<ChunkSet, StoreError> {
     let torrent = &tree.torrent;
     let read = |chunk, buffer: &mut [u8]| tree.read_if_there(chunk, buffer);
-    let hashes = hash_chunks(torrent.layout(), torrent.algorithm(), chunks, &read, progress)?;
     let mut right = ChunkSet::empty(torrent.chunk_count());
-    for (chunk, hash) in hashes {
+    hash_chunks(torrent.layout(), torrent.algorithm(), chunks, &read, progress, |chunk, hash| {
         if hash == Some(torrent.chunk_hash(chunk)) {
             right.insert(chunk);
         }
-    }
+    })?;
     Ok(right)
 }
 

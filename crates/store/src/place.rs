@@ -1,5 +1,7 @@
 //! Where a torrent's things lie beneath the output folder: places made of checked names only (threat A1).
 
+use std::borrow::Borrow;
+
 use protocol::{FilePath, Torrent};
 
 /// Longest name of a file on the systems we know, in bytes.
@@ -11,6 +13,12 @@ const MAX_NAME: usize = protocol::file_path::MAX_COMPONENT;
 /// That none of its components is a link is the [`crate::disk::Disk`]'s affair.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place(String);
+
+impl Borrow<str> for Place {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Place {
     /// The output folder itself.
@@ -43,6 +51,11 @@ impl Place {
             None if self.0.is_empty() => None,
             None => Some((Place::top(), &self.0)),
         }
+    }
+
+    /// The path of the folder it lies in; `None` in the output folder itself.
+    pub(crate) fn folder(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(folder, _)| folder)
     }
 
     /// Its components, first to last.

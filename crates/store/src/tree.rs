@@ -1,8 +1,10 @@
 //! The files of a torrent at the place where they lie now: finding, opening and reading them.
 
-use std::io;
+use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::{io, thread};
 
 use bytes::Bytes;
 use protocol::torrent::{FileEntry, Shape};
@@ -12,6 +14,9 @@ use crate::disk::{Access, Disk, DiskFile, Kind, Metadata, Stamp};
 use crate::error::StoreError;
 use crate::open_files::OpenFiles;
 use crate::place::Place;
+
+/// Fewer files than this are not worth a thread: looking at them takes some milliseconds.
+const LOOKS_OF_A_THREAD: usize = 4096;
 
 /// A torrent's files beneath `base`: the `.part`, the finished file or folder, or the source of a new torrent.
 #[derive(Debug)]
@@ -67,19 +72,52 @@ impl<D: Disk> Tree<D> {
         self.metadata_of_all(|file, found| self.stamp_of(file, found))
     }
 
-    /// What `with` makes of each file as it is now.
-    pub(crate) fn metadata_of_all<T>(
+    /// What `with` makes of each file as it is now. Of many, on all cores: nothing else is done while a download waits for this.
+    pub(crate) fn metadata_of_all<T: Send>(
         &self,
-        with: impl Fn(usize, Option<Metadata>) -> Result<T, StoreError>,
+        with: impl Fn(usize, Option<Metadata>) -> Result<T, StoreError> + Sync,
     ) -> Result<Vec<T>, StoreError> {
+        let files = self.torrent.layout().files().len();
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let each = files.div_ceil(cores).max(LOOKS_OF_A_THREAD);
+        let mut looked = Vec::with_capacity(files);
+        if each >= files {
+            self.look_at(0..files, &with, &mut looked)?;
+            return Ok(looked);
+        }
+        let with = &with;
+        let parts: Vec<_> = thread::scope(|scope| {
+            let part = |first: usize| {
+                scope.spawn(move || {
+                    let mut looked = Vec::with_capacity(each);
+                    self.look_at(first..files.min(first + each), with, &mut looked).map(|()| looked)
+                })
+            };
+            let threads: Vec<_> = (0..files).step_by(each).map(part).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        for part in parts {
+            looked.append(&mut part?);
+        }
+        Ok(looked)
+    }
+
+    fn look_at<T>(
+        &self,
+        files: Range<usize>,
+        with: &impl Fn(usize, Option<Metadata>) -> Result<T, StoreError>,
+        looked: &mut Vec<T>,
+    ) -> Result<(), StoreError> {
         let base = self.base();
         let mut looks = self.disk.looks();
-        let files = 0..self.torrent.layout().files().len();
-        let each = files.map(|file| {
+        for file in files {
             let found = looks(&self.place_under(&base, file)).map_err(self.failed("look at", file))?;
-            with(file, found)
-        });
-        each.collect()
+            looked.push(with(file, found)?);
+        }
+        Ok(())
     }
 
     /// A file as it is now; it must be there at its full size.

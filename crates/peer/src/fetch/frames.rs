@@ -66,15 +66,14 @@ impl Fetcher {
 
     /// Takes frames as they become whole; those taken leave `open`.
     async fn read_frames(&self, mut body: Incoming, open: &mut [Option<Wanted>]) -> Result<(), Failure> {
-        let mut buffer = BytesMut::new();
-        while let Some(bytes) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
+        let mut begun = BytesMut::new();
+        while let Some(mut bytes) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
             if !self.context.down.is_off() {
                 self.context.down.pass(bytes.len() as u64).await;
             }
-            buffer.extend_from_slice(&bytes);
             let mut whole = Vec::new();
             let next = loop {
-                match self.next_chunk(&mut buffer, open) {
+                match self.next_chunk(&mut begun, &mut bytes, open) {
                     Ok(Some(chunk)) => whole.push(chunk),
                     other => break other,
                 }
@@ -85,30 +84,61 @@ impl Fetcher {
             // What was good before a lie is taken all the same.
             next?;
         }
-        if buffer.is_empty() { Ok(()) } else { Err(Failure::Transport) }
+        if begun.is_empty() { Ok(()) } else { Err(Failure::Transport) }
     }
 
-    /// The next whole frame; a header that names what was not asked for, or another length, is a lie.
+    /// The next whole frame of `bytes`, of which the first part may have `begun` before: only that one is copied. `None` when `bytes` are
+    /// used up.
     fn next_chunk(
         &self,
-        buffer: &mut BytesMut,
+        begun: &mut BytesMut,
+        bytes: &mut Bytes,
         open: &mut [Option<Wanted>],
     ) -> Result<Option<(Wanted, Bytes)>, Failure> {
-        let Some(header) = buffer.first_chunk::<{ FrameHeader::LENGTH }>() else { return Ok(None) };
+        if begun.is_empty()
+            && let Some((wanted, position, length)) = self.announced(bytes, open)?
+            && bytes.len() >= length
+        {
+            open[position] = None;
+            return Ok(Some((wanted, content(bytes.split_to(length)))));
+        }
+        move_up_to(FrameHeader::LENGTH, bytes, begun);
+        let Some((wanted, position, length)) = self.announced(begun, open)? else { return Ok(None) };
+        begun.reserve(length.saturating_sub(begun.len()));
+        move_up_to(length, bytes, begun);
+        if begun.len() < length {
+            return Ok(None);
+        }
+        open[position] = None;
+        Ok(Some((wanted, content(std::mem::take(begun).freeze()))))
+    }
+
+    /// What the header at the start of `bytes` announces: for whom, its position in the request, and the length of the frame. `None` where
+    /// the header is not whole; one that names what was not asked for, or another length, is a lie.
+    fn announced(
+        &self,
+        bytes: &[u8],
+        open: &[Option<Wanted>],
+    ) -> Result<Option<(Wanted, usize, usize)>, Failure> {
+        let Some(header) = bytes.first_chunk::<{ FrameHeader::LENGTH }>() else { return Ok(None) };
         let header = FrameHeader::from_bytes(*header);
-        let slot = open.get_mut(header.position as usize).ok_or(Failure::WrongBytes)?;
-        let wanted = slot.ok_or(Failure::WrongBytes)?;
+        let position = header.position as usize;
+        let wanted = open.get(position).copied().flatten().ok_or(Failure::WrongBytes)?;
         if header.length != self.holding.torrent().span(wanted.chunk).length {
             return Err(Failure::WrongBytes);
         }
-        let frame = FrameHeader::LENGTH + header.length as usize;
-        if buffer.len() < frame {
-            buffer.reserve(frame - buffer.len());
-            return Ok(None);
-        }
-        *slot = None;
-        let mut bytes = buffer.split_to(frame);
-        bytes.advance(FrameHeader::LENGTH);
-        Ok(Some((wanted, bytes.freeze())))
+        Ok(Some((wanted, position, FrameHeader::LENGTH + header.length as usize)))
     }
+}
+
+/// Moves bytes over until `into` has `length` of them, or there are no more.
+fn move_up_to(length: usize, from: &mut Bytes, into: &mut BytesMut) {
+    let missing = length.saturating_sub(into.len()).min(from.len());
+    into.extend_from_slice(&from.split_to(missing));
+}
+
+/// What follows a frame's header.
+fn content(mut frame: Bytes) -> Bytes {
+    frame.advance(FrameHeader::LENGTH);
+    frame
 }

@@ -11,10 +11,11 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use net::Outlet;
 use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, MAX_CHUNK_REQUEST, MAX_CHUNKS_PER_REQUEST};
 use protocol::{ChunkIndex, Hash};
+use store::Buffer;
 use swarm::{Demand, Requester};
 
 use super::answer;
@@ -211,23 +212,26 @@ impl Form {
 
     /// Reads a group and wraps it; `None` when a chunk cannot be read. Blocks on the disk.
     fn encode(self, group: &[Found], opens: bool, closes: bool) -> Option<Bytes> {
-        let mut out = BytesMut::with_capacity(self.capacity(group));
+        // Used again: each thread that reads would otherwise keep what others were done with.
+        let mut out = Buffer::with_capacity(self.capacity(group));
         for (at, found) in group.iter().enumerate() {
             let bytes = found.holding.read(found.chunk).ok()?;
             match self {
                 Form::Frames => {
-                    out.put_slice(&FrameHeader { position: found.position, length: found.length }.to_bytes());
-                    out.put_slice(&bytes);
+                    let header = FrameHeader { position: found.position, length: found.length };
+                    out.extend_from_slice(&header.to_bytes());
+                    out.extend_from_slice(&bytes);
                 }
                 Form::Json => {
-                    out.put_u8(if opens && at == 0 { b'[' } else { b',' });
+                    out.extend_from_slice(if opens && at == 0 { b"[" } else { b"," });
                     let content = STANDARD.encode(&bytes);
-                    out.put_slice(format!(r#"{{"hash":"{}","content":"{content}"}}"#, found.hash).as_bytes());
+                    let element = format!(r#"{{"hash":"{}","content":"{content}"}}"#, found.hash);
+                    out.extend_from_slice(element.as_bytes());
                 }
             }
         }
         if closes && matches!(self, Form::Json) {
-            out.put_u8(b']');
+            out.extend_from_slice(b"]");
         }
         Some(out.freeze())
     }

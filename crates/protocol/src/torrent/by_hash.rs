@@ -4,7 +4,7 @@
 //! A binary search through fifty thousand hashes, each in a cache line of its own, took a tenth of what a download of as many small files costs.
 
 use super::ChunkHashes;
-use crate::ChunkIndex;
+use crate::{ChunkIndex, ChunkSet};
 
 /// Chunks to a bucket, as far as a power of two allows: a byte a chunk, and few comparisons.
 const BUCKET: u32 = 4;
@@ -17,6 +17,8 @@ pub(super) struct ByHash {
     starts: Vec<u32>,
     /// A bucket has the hashes that begin with the same so many bits.
     bits: u32,
+    /// Chunks whose hash another has, too.
+    repeated: ChunkSet,
 }
 
 impl ByHash {
@@ -42,7 +44,17 @@ impl ByHash {
             // Stable: a bucket is in file order by now.
             order[ends[0] as usize..ends[1] as usize].sort_by_key(|chunk| hashes.raw(*chunk));
         }
-        ByHash { order, starts, bits }
+        let mut repeated = ChunkSet::empty(hashes.len());
+        for pair in order.windows(2).filter(|pair| hashes.raw(pair[0]) == hashes.raw(pair[1])) {
+            repeated.insert(pair[0]);
+            repeated.insert(pair[1]);
+        }
+        ByHash { order, starts, bits, repeated }
+    }
+
+    /// Whether another chunk has the hash of `chunk`: seen without looking for it, as is asked of every chunk that comes.
+    pub(super) fn is_repeated(&self, chunk: ChunkIndex) -> bool {
+        self.repeated.contains(chunk)
     }
 
     /// The chunks with this hash, of the algorithm of the table it was made of.
@@ -86,6 +98,7 @@ mod tests {
                 let all = (0..).zip(&contents).filter(|(_, content)| **content == wanted);
                 let expected: Vec<_> = all.map(|(at, _)| ChunkIndex::new(at)).collect();
                 prop_assert_eq!(by_hash.chunks(&hashes, hash.as_bytes()), &expected[..]);
+                prop_assert!(expected.iter().all(|chunk| by_hash.is_repeated(*chunk) == (expected.len() > 1)));
             }
         }
     }

@@ -9,7 +9,9 @@ use serde::de::{SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ChunkHashes, ChunkSize, Layout, LayoutError, MAX_CHUNKS, NewFile, Shape, Torrent, TorrentError};
+use super::{
+    ChunkHashes, ChunkSize, FileEntry, Layout, LayoutError, MAX_CHUNKS, NewFile, Shape, Torrent, TorrentError,
+};
 use crate::base_url::BadUrl;
 use crate::{BaseUrl, FilePath, Hash, HashAlgorithm, NameError};
 
@@ -57,7 +59,7 @@ pub enum ParseError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Described<'a> {
+struct Described {
     #[serde(deserialize_with = "named::file_name")]
     file_name: String,
     #[serde(deserialize_with = "named::chunk_size")]
@@ -72,8 +74,8 @@ struct Described<'a> {
     hash_algorithm: HashAlgorithm,
     #[serde(default, deserialize_with = "named::exec")]
     exec: bool,
-    #[serde(borrow, default, deserialize_with = "named::files")]
-    files: Option<Vec<DescribedFile<'a>>>,
+    #[serde(default, deserialize_with = "named::files")]
+    files: Option<DescribedFiles>,
     #[serde(deserialize_with = "named::chunks")]
     chunks: RawHashes,
 }
@@ -134,10 +136,10 @@ impl Torrent {
         if json.len() > MAX_TORRENT_JSON {
             return Err(ParseError::TooLarge);
         }
-        let read: Described<'_> = serde_json::from_slice(json)?;
+        let read: Described = serde_json::from_slice(json)?;
         let name = path_field("fileName", &read.file_name, FilePath::name)?;
         let chunk_size = ChunkSize::new(read.chunk_size)?;
-        let layout = match &read.files {
+        let layout = match read.files {
             None => Layout::file(name, read.file_size, read.exec, chunk_size)?,
             Some(files) => folder(name, files, chunk_size)?,
         };
@@ -153,10 +155,26 @@ impl Torrent {
 
     /// Writes it, deterministically: the same torrent gives the same bytes.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec(&Written(self))
+        let mut json = Vec::with_capacity(self.json_length());
+        serde_json::to_writer(&mut json, &Written(self))
             .unwrap_or_else(|_| unreachable!("strings, numbers and lists always serialize"));
         json.push(b'\n');
         json
+    }
+
+    /// Bytes of its torrent.json, or somewhat more; less only where names are long and full of what JSON escapes. A text that grows by
+    /// doubling takes three times as much memory while it does.
+    fn json_length(&self) -> usize {
+        /// Names of the fields, tracker, hash, and the name where it needs no escapes.
+        const HEAD: usize = 1024;
+        const FILE: usize = r#"{"path":"","size":,"exec":false,"firstChunk":,"chunkCount":},"#.len();
+        const CHUNK: usize = r#"{"orderNumber":,"hash":""},"#.len();
+        let digits = |number: u64| 1 + number.checked_ilog10().unwrap_or(0) as usize;
+        let count = digits(self.chunk_count().into());
+        let file = |file: &FileEntry| FILE + file.path.as_str().len() + digits(file.size) + 2 * count;
+        let chunk = CHUNK + count + 2 * self.algorithm().length();
+        let files = self.layout().files().iter().map(file).sum::<usize>();
+        HEAD + files + chunk * self.chunk_count() as usize
     }
 }
 
@@ -171,17 +189,64 @@ fn path_field(
     })
 }
 
-fn folder(name: FilePath, files: &[DescribedFile<'_>], chunk_size: ChunkSize) -> Result<Layout, ParseError> {
-    let checked = files.iter().map(|file| {
-        let path = path_field("files.path", &file.path, FilePath::new)?;
-        Ok(NewFile { path, size: file.size, executable: file.exec })
-    });
-    let layout = Layout::folder(name, checked.collect::<Result<_, ParseError>>()?, chunk_size)?;
-    let claimed = files.iter().map(|file| (file.first_chunk, file.chunk_count));
-    if !claimed.eq(layout.files().iter().map(|entry| (entry.first_chunk, entry.chunk_count))) {
+fn folder(name: FilePath, read: DescribedFiles, chunk_size: ChunkSize) -> Result<Layout, ParseError> {
+    if let Some(refused) = read.refused {
+        return Err(refused);
+    }
+    let layout = Layout::folder(name, read.files, chunk_size)?;
+    let counted = layout.files().iter().map(|entry| (entry.first_chunk, entry.chunk_count));
+    if !counted.eq(read.claimed) {
         return Err(ParseError::Inconsistent("files.firstChunk or files.chunkCount"));
     }
     Ok(layout)
+}
+
+/// `files`, each checked as it is read: of fifty thousand, a list of what was read beside the one of what was checked took as much
+/// memory as the torrent itself, and the time to find it.
+#[derive(Default)]
+struct DescribedFiles {
+    files: Vec<NewFile>,
+    /// `firstChunk` and `chunkCount` of each.
+    claimed: Vec<(u32, u32)>,
+    /// The first path that is no good; none is kept after it.
+    refused: Option<ParseError>,
+}
+
+impl DescribedFiles {
+    fn add(&mut self, file: &DescribedFile<'_>) {
+        match path_field("files.path", &file.path, FilePath::new) {
+            Err(error) => self.refused = self.refused.take().or(Some(error)),
+            Ok(path) if self.refused.is_none() => {
+                self.files.push(NewFile { path, size: file.size, executable: file.exec });
+                self.claimed.push((file.first_chunk, file.chunk_count));
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for DescribedFiles {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_seq(DescribedFilesVisitor)
+    }
+}
+
+struct DescribedFilesVisitor;
+
+impl<'de> Visitor<'de> for DescribedFilesVisitor {
+    type Value = DescribedFiles;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of {path, size, exec, firstChunk, chunkCount}")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<DescribedFiles, A::Error> {
+        let mut files = DescribedFiles::default();
+        while let Some(file) = seq.next_element::<DescribedFile<'_>>()? {
+            files.add(&file);
+        }
+        Ok(files)
+    }
 }
 
 /// `chunks`, read straight into a flat table; their order numbers must count from 0.

@@ -200,13 +200,18 @@ fn check_paths(files: &[NewFile]) -> Result<(), LayoutError> {
             return Err(LayoutError::Paths(pair[1].path.clone()));
         }
     }
-    // `a` and `a/b` need not be neighbours (`a`, `a-b`, `a/b`), so every parent is looked up.
+    // `a` and `a/b` need not be neighbours (`a`, `a-b`, `a/b`), so every parent is looked up, but for those of the file before, which
+    // are the same where a folder has many files.
+    let mut looked_up = "";
     for file in files {
         let text = file.path.as_str();
-        let mut parents = text.match_indices('/').map(|(at, _)| &text[..at]);
-        if parents.any(|parent| files.binary_search_by(|other| other.path.as_str().cmp(parent)).is_ok()) {
+        let known = |parent: &str| looked_up.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
+        let parents = text.match_indices('/').map(|(at, _)| &text[..at]);
+        let mut new = parents.filter(|parent| !known(parent));
+        if new.any(|parent| files.binary_search_by(|other| other.path.as_str().cmp(parent)).is_ok()) {
             return Err(LayoutError::Paths(file.path.clone()));
         }
+        looked_up = text;
     }
     Ok(())
 }

@@ -148,14 +148,23 @@ impl Torrent {
     /// The chunks that have this hash, in file order: usually one, several where content repeats (twins).
     /// The table behind it is made at the first call.
     pub fn chunks_with(&self, hash: &Hash) -> &[ChunkIndex] {
-        self.by_hash.get_or_init(|| ByHash::new(&self.hashes)).chunks(&self.hashes, hash.as_bytes())
+        self.by_hash().chunks(&self.hashes, hash.as_bytes())
+    }
+
+    fn by_hash(&self) -> &ByHash {
+        self.by_hash.get_or_init(|| ByHash::new(&self.hashes))
     }
 
     /// Every chunk with the same hash and length as `chunk`, itself included, in file order.
+    ///
+    /// # Panics
+    /// When `chunk` is not one of this torrent's.
     pub fn twins(&self, chunk: ChunkIndex) -> impl Iterator<Item = ChunkIndex> + '_ {
         let length = self.span(chunk).length;
-        let same = self.chunks_with(&self.chunk_hash(chunk)).iter().copied();
-        same.filter(move |twin| self.span(*twin).length == length)
+        let is_alone = !self.by_hash().is_repeated(chunk);
+        let same = if is_alone { &[] } else { self.chunks_with(&self.chunk_hash(chunk)) };
+        let same = same.iter().copied().filter(move |twin| self.span(*twin).length == length);
+        is_alone.then_some(chunk).into_iter().chain(same)
     }
 
     /// Bytes of the chunks in `set`.

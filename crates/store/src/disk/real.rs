@@ -135,21 +135,18 @@ impl Disk for RealDisk {
         let mut folder: Option<(String, OwnedFd)> = None;
         Box::new(move |place| {
             let Some((parent, name)) = place.as_str().rsplit_once('/') else { return self.metadata(place) };
-            let open = match folder.take_if(|(path, _)| path == parent) {
-                Some((_, open)) => Ok(open),
-                None => place.split().map_or_else(
-                    || Err(Errno::ISDIR.into()),
-                    |(parent, _)| self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty()),
-                ),
-            };
-            let open = match open {
-                Ok(open) => open,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let found = real_file::look_at(&open, name).or_else(|_| self.metadata(place));
-            folder = Some((parent.to_owned(), open));
-            found
+            if folder.as_ref().is_none_or(|(path, _)| path != parent) {
+                let Some((parent, _)) = place.split() else { return Err(Errno::ISDIR.into()) };
+                folder = match self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty()) {
+                    Ok(open) => Some((parent.as_str().to_owned(), open)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                    Err(error) => return Err(error),
+                };
+            }
+            match &folder {
+                Some((_, open)) => real_file::look_at(open, name).or_else(|_| self.metadata(place)),
+                None => self.metadata(place),
+            }
         })
     }
 

@@ -14,7 +14,7 @@ use protocol::Torrent;
 
 pub(crate) use record::{Claims, Group, Record};
 
-use crate::disk::{Access, Disk, DiskFile};
+use crate::disk::{Access, Disk, DiskFile, Stamp};
 use crate::error::{Obstacle, StoreError};
 use crate::place::Place;
 
@@ -72,7 +72,20 @@ impl<F: DiskFile> Journal<F> {
     /// Adds a record and makes it durable. After an error the same place is written again, which also makes the
     /// system take up pages that a failed sync gave up.
     pub(crate) fn append(&mut self, record: &Record) -> io::Result<()> {
-        let (bytes, chain) = record.encode(&self.chain);
+        self.write(record.encode(&self.chain))
+    }
+
+    /// Adds a [`Record::Durable`] likewise.
+    pub(crate) fn append_durable(&mut self, group: &Group) -> io::Result<()> {
+        self.write(group.encode_durable(&self.chain))
+    }
+
+    /// Adds a [`Record::Complete`] likewise.
+    pub(crate) fn append_complete(&mut self, stamps: &[Stamp]) -> io::Result<()> {
+        self.write(record::encode_complete(stamps, &self.chain))
+    }
+
+    fn write(&mut self, (bytes, chain): (Vec<u8>, record::Chain)) -> io::Result<()> {
         self.file.write_at(&bytes, self.end)?;
         self.file.sync_data()?;
         self.end += bytes.len() as u64;

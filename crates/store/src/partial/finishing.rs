@@ -10,7 +10,6 @@ use super::{DATA_THEN_JOURNAL, Partial};
 use crate::complete::Complete;
 use crate::disk::{Access, Disk, DiskFile};
 use crate::error::StoreError;
-use crate::journal::Record;
 use crate::locked;
 use crate::tree::Tree;
 
@@ -31,7 +30,7 @@ impl<D: Disk> Partial<D> {
             self.round_off(|_| true)?;
             self.commit(&mut journal, DATA_THEN_JOURNAL)?;
             let stamps = self.tree.stamps()?;
-            self.append(&mut journal, &Record::Complete(stamps.clone()))?;
+            journal.append_complete(&stamps).map_err(self.journal_failed())?;
             self.tree.rename(&self.names.finished)?;
             let _ = self.finished.set(stamps);
         }

@@ -40,7 +40,8 @@ pub(super) struct Snapshot<F> {
     pub(super) chunks: ChunkSet,
     pub(super) files: BTreeMap<usize, Option<Arc<F>>>,
     pub(super) folders: BTreeSet<Place>,
-    identities: Vec<(usize, Identity)>,
+    /// Its entry in the journal.
+    pub(super) group: Group,
 }
 
 impl<F> State<F> {
@@ -64,11 +65,14 @@ impl<F> State<F> {
         self.noted.contains_key(&file) || self.unnoted.contains_key(&file)
     }
 
-    /// A file is in use that may be new: until the journal knows it, the names that lead to it may be lost.
-    pub(super) fn met(&mut self, file: usize, identity: Identity, folders: Vec<Place>) {
+    /// The file at `place` beneath `base` is in use and may be new: until the journal knows it, the names that lead to it may be lost.
+    pub(super) fn met(&mut self, file: usize, identity: Identity, place: &Place, base: &Place) {
         if self.noted.get(&file) != Some(&identity) {
             self.unnoted.insert(file, identity);
-            self.folders.extend(folders);
+            // A folder is noted with all that it lies in, so that of its many files one makes the list.
+            if !place.folder().is_some_and(|folder| self.folders.contains(folder)) {
+                self.folders.extend(place.folders_from(base));
+            }
         }
     }
 
@@ -112,15 +116,16 @@ impl<F> State<F> {
             return None;
         }
         let files = std::mem::take(&mut self.dirty);
+        let mut group = Group::default();
         // Without chunks there will be no record, so nothing is noted either.
-        let noting = !self.unsynced.is_empty();
-        let unnoted = self.unnoted.iter().filter(|(file, _)| noting && files.contains_key(file));
-        Some(Snapshot {
-            chunks: self.unsynced.clone(),
-            identities: unnoted.map(|(file, identity)| (*file, *identity)).collect(),
-            files,
-            folders: std::mem::take(&mut self.folders),
-        })
+        if !self.unsynced.is_empty() {
+            group.runs = self.unsynced.runs();
+            group.files = Vec::with_capacity(self.unnoted.len());
+            let written = self.unnoted.iter().filter(|(file, _)| files.contains_key(file));
+            group.files.extend(written.map(|(file, identity)| (*file, *identity)));
+        }
+        let folders = std::mem::take(&mut self.folders);
+        Some(Snapshot { chunks: self.unsynced.clone(), files, folders, group })
     }
 
     /// The journal names the snapshot now.
@@ -130,7 +135,7 @@ impl<F> State<F> {
                 self.unsynced_bytes -= u64::from(layout.span(chunk).length);
             }
         }
-        for (file, identity) in &snapshot.identities {
+        for (file, identity) in &snapshot.group.files {
             self.noted.insert(*file, *identity);
             self.unnoted.remove(file);
         }
@@ -151,11 +156,6 @@ impl<F> State<F> {
 }
 
 impl<F> Snapshot<F> {
-    /// Its entry in the journal.
-    pub(super) fn group(&self) -> Group {
-        Group { files: self.identities.clone(), runs: self.chunks.runs() }
-    }
-
     /// Whether one call for the whole file system is cheaper.
     pub(super) fn is_many(&self) -> bool {
         self.files.len() + self.folders.len() > MAX_SINGLE_SYNCS

@@ -158,7 +158,7 @@ impl<D: Disk> Partial<D> {
             let done = match step {
                 Step::Data => self.make_durable(&snapshot),
                 Step::Journal if snapshot.chunks.is_empty() => Ok(()),
-                Step::Journal => self.append(journal, &Record::Durable(snapshot.group())),
+                Step::Journal => journal.append_durable(&snapshot.group).map_err(self.journal_failed()),
             };
             if let Err(error) = done {
                 locked(&self.state).failed(snapshot, step == Step::Data);
@@ -175,8 +175,11 @@ impl<D: Disk> Partial<D> {
     }
 
     fn append(&self, journal: &mut Journal<D::File>, record: &Record) -> Result<(), StoreError> {
-        let failed = |error| StoreError::of("write to", self.tree.disk.path(&self.names.journal), error);
-        journal.append(record).map_err(failed)
+        journal.append(record).map_err(self.journal_failed())
+    }
+
+    fn journal_failed(&self) -> impl FnOnce(io::Error) -> StoreError {
+        |error| StoreError::of("write to", self.tree.disk.path(&self.names.journal), error)
     }
 
     /// Data, then the names that lead to it.
@@ -242,8 +245,7 @@ impl<D: Disk> Partial<D> {
             if found.size != size && (found.size > size || self.tree.entry(file).chunk_count > 1) {
                 handle.set_len(size)?;
             }
-            let folders = place.folders_from(&self.names.part);
-            locked(&self.state).met(file, found.identity, folders);
+            locked(&self.state).met(file, found.identity, place, &self.names.part);
             Ok(handle)
         })
     }

@@ -81,8 +81,8 @@ impl Memory {
 /// Any change to a file or its name makes it another: the time of change cannot be set back.
 fn state(found: &Found, layout: &Layout, algorithm: HashAlgorithm) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{:?} {algorithm} {}\n", found.shape, layout.chunk_size().get()).as_bytes());
-    for ((file, stamp), times) in found.files.iter().zip(&found.stamps).zip(&found.times) {
+    hasher.update(format!("{:?} {algorithm} {}\n", layout.shape(), layout.chunk_size().get()).as_bytes());
+    for ((file, stamp), times) in layout.files().iter().zip(&found.stamps).zip(&found.times) {
         let path = file.path.as_str();
         for number in [path.len() as u64, file.size, file.executable.into(), stamp.inode, stamp.size] {
             hasher.update(&number.to_le_bytes());
@@ -218,8 +218,6 @@ mod tests {
     fn what_changed_a_moment_before_it_was_looked_at_is_not_settled() {
         let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
         let found = |changed_ms: i64| Found {
-            shape: protocol::torrent::Shape::Folder,
-            files: Vec::new(),
             stamps: Vec::new(),
             times: [1, changed_ms].map(|ms| Times { born: 0, changed: ms * 1_000_000 }).to_vec(),
         };

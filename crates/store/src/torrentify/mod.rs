@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use protocol::torrent::{ChunkHashes, ChunkSize, Layout, LayoutError, MAX_TORRENT_JSON, Shape, TorrentError};
+use protocol::torrent::{
+    ChunkHashes, ChunkSize, Layout, LayoutError, MAX_TORRENT_JSON, NewFile, Shape, TorrentError,
+};
 use protocol::{BaseUrl, ChunkIndex, FilePath, Hash, HashAlgorithm, NameError, Torrent};
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
@@ -17,7 +19,6 @@ use crate::open_files::OpenFiles;
 use crate::place::Place;
 
 pub use memory::Memory;
-use walk::Found;
 
 /// Bytes that the whole-file hash reads at a time.
 const SEQUENTIAL_READ: usize = 1 << 20;
@@ -113,8 +114,8 @@ pub fn torrentify_source(
     let began = SystemTime::now();
     let name = name_of(path)?;
     let (disk, base) = locate(path)?;
-    let found = walk::walk(&disk, &base, &name)?;
-    let layout = layout_of(name, &found, &options)?;
+    let (shape, files, found) = walk::walk(&disk, &base, &name)?;
+    let layout = layout_of(name, shape, files, &options)?;
     let entry = memory.map(|memory| memory.entry(&disk.path(&base), &found, &layout, options.algorithm));
     let recalled = entry.as_ref().and_then(|entry| entry.recall(options.algorithm, layout.chunk_count()));
     let (hashes, file_hash) = if let Some(recalled) = recalled {
@@ -135,15 +136,23 @@ pub fn torrentify_source(
     Ok((torrent, Source { disk: Arc::new(disk), base, stamps: found.stamps }))
 }
 
-fn layout_of(name: FilePath, found: &Found, options: &TorrentifyOptions) -> Result<Layout, LayoutError> {
-    let size = found.files.iter().map(|file| file.size).fold(0, u64::saturating_add);
+fn layout_of(
+    name: FilePath,
+    shape: Shape,
+    mut files: Vec<NewFile>,
+    options: &TorrentifyOptions,
+) -> Result<Layout, LayoutError> {
+    let size = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
     let chunk_size = options.chunk_size.unwrap_or_else(|| match options.algorithm {
         HashAlgorithm::Sha1 => ChunkSize::described_for(size),
         HashAlgorithm::Blake3 | HashAlgorithm::Sha256 => ChunkSize::default_for(size),
     });
-    match (found.shape, found.files.as_slice()) {
-        (Shape::File, [file]) => Layout::file(file.path.clone(), file.size, file.executable, chunk_size),
-        (_, files) => Layout::folder(name, files.to_vec(), chunk_size),
+    match (shape, files.pop()) {
+        (Shape::File, Some(file)) => Layout::file(file.path, file.size, file.executable, chunk_size),
+        (_, last) => {
+            files.extend(last);
+            Layout::folder(name, files, chunk_size)
+        }
     }
 }
 
@@ -217,14 +226,13 @@ impl Reading<'_> {
     ) -> Result<ChunkHashes, TorrentifyError> {
         let count = self.layout.chunk_count();
         let read = |chunk, buffer: &mut [u8]| self.read_chunk(chunk, buffer).map(|()| true);
-        let found = hash_chunks(self.layout, algorithm, &all_chunks(count), &read, progress)?;
         let each = algorithm.length();
         let mut table = vec![0; count as usize * each];
-        for (chunk, hash) in found {
+        hash_chunks(self.layout, algorithm, &all_chunks(count), &read, progress, |chunk, hash| {
             if let Some(hash) = hash {
                 table[chunk.slot() * each..][..each].copy_from_slice(hash.as_bytes());
             }
-        }
+        })?;
         Ok(ChunkHashes::from_raw(algorithm, table).unwrap_or_else(|_| unreachable!("whole hashes")))
     }
 
@@ -292,7 +300,6 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::torrent::NewFile;
 
     use super::*;
 

@@ -14,11 +14,8 @@ use crate::disk::{Disk, Kind, Metadata, RealDisk, Stamp};
 use crate::error::StoreError;
 use crate::place::Place;
 
-/// The files found, sorted by the bytes of their paths.
+/// What files were when they were found, in the torrent's order.
 pub(super) struct Found {
-    pub(super) shape: Shape,
-    pub(super) files: Vec<NewFile>,
-    /// What each was when it was found.
     pub(super) stamps: Vec<Stamp>,
     pub(super) times: Vec<Times>,
 }
@@ -32,13 +29,17 @@ pub(super) struct Times {
     pub(super) changed: i64,
 }
 
-/// Everything at `base`; a single file is called `name`.
-pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Found, TorrentifyError> {
+/// Everything at `base`, sorted by the bytes of the paths; a single file is called `name`.
+pub(super) fn walk(
+    disk: &RealDisk,
+    base: &Place,
+    name: &FilePath,
+) -> Result<(Shape, Vec<NewFile>, Found), TorrentifyError> {
     let found = look(disk, base)?;
     if found.kind == Kind::File {
         let file = NewFile { path: name.clone(), size: found.size, executable: found.executable };
         let (stamps, times) = (vec![found.stamp()], vec![times(&found)]);
-        return Ok(Found { shape: Shape::File, files: vec![file], stamps, times });
+        return Ok((Shape::File, vec![file], Found { stamps, times }));
     }
     let mut files: Vec<(NewFile, (Stamp, Times))> = Vec::new();
     // Folders yet to be read, and their paths within the torrent.
@@ -67,7 +68,7 @@ pub(super) fn walk(disk: &RealDisk, base: &Place, name: &FilePath) -> Result<Fou
     files.sort_unstable_by(|(a, _), (b, _)| a.path.cmp(&b.path));
     let (files, states): (Vec<_>, Vec<_>) = files.into_iter().unzip();
     let (stamps, times) = states.into_iter().unzip();
-    Ok(Found { shape: Shape::Folder, files, stamps, times })
+    Ok((Shape::Folder, files, Found { stamps, times }))
 }
 
 const fn times(found: &Metadata) -> Times {
