@@ -1,12 +1,12 @@
 //! Several small chunks in one request, answered in frames: one round trip, one verification trip to a blocking thread.
 
 use axum::http::{Method, StatusCode, header};
-use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use protocol::api::peer::{CHUNK, CHUNKS_MEDIA_TYPE, FrameHeader};
+use protocol::api::peer::{CHUNK, CHUNKS_MEDIA_TYPE};
 use swarm::Failure;
 
+use super::cutter::Cutter;
 use super::{ANSWER, Fetcher, Wanted, retry_after, transport};
 use crate::http_client::next_frame;
 use crate::neighbour::native_request;
@@ -66,15 +66,15 @@ impl Fetcher {
 
     /// Takes frames as they become whole; those taken leave `open`.
     async fn read_frames(&self, mut body: Incoming, open: &mut [Option<Wanted>]) -> Result<(), Failure> {
-        let mut begun = BytesMut::new();
+        let mut cutter = Cutter::default();
         while let Some(mut bytes) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
             if !self.context.down.is_off() {
                 self.context.down.pass(bytes.len() as u64).await;
             }
             let mut whole = Vec::new();
             let next = loop {
-                match self.next_chunk(&mut begun, &mut bytes, open) {
-                    Ok(Some(chunk)) => whole.push(chunk),
+                match cutter.next(&mut bytes, |at| self.expected(open, at)) {
+                    Ok(Some((at, chunk))) => whole.extend(open[at].take().map(|wanted| (wanted, chunk))),
                     other => break other,
                 }
             };
@@ -84,61 +84,12 @@ impl Fetcher {
             // What was good before a lie is taken all the same.
             next?;
         }
-        if begun.is_empty() { Ok(()) } else { Err(Failure::Transport) }
+        if cutter.is_between_frames() { Ok(()) } else { Err(Failure::Transport) }
     }
 
-    /// The next whole frame of `bytes`, of which the first part may have `begun` before: only that one is copied. `None` when `bytes` are
-    /// used up.
-    fn next_chunk(
-        &self,
-        begun: &mut BytesMut,
-        bytes: &mut Bytes,
-        open: &mut [Option<Wanted>],
-    ) -> Result<Option<(Wanted, Bytes)>, Failure> {
-        if begun.is_empty()
-            && let Some((wanted, position, length)) = self.announced(bytes, open)?
-            && bytes.len() >= length
-        {
-            open[position] = None;
-            return Ok(Some((wanted, content(bytes.split_to(length)))));
-        }
-        move_up_to(FrameHeader::LENGTH, bytes, begun);
-        let Some((wanted, position, length)) = self.announced(begun, open)? else { return Ok(None) };
-        begun.reserve(length.saturating_sub(begun.len()));
-        move_up_to(length, bytes, begun);
-        if begun.len() < length {
-            return Ok(None);
-        }
-        open[position] = None;
-        Ok(Some((wanted, content(std::mem::take(begun).freeze()))))
+    /// How long the chunk is that was asked for at this position and has not come.
+    fn expected(&self, open: &[Option<Wanted>], at: usize) -> Option<u32> {
+        let wanted = open.get(at).copied().flatten()?;
+        Some(self.holding.torrent().span(wanted.chunk).length)
     }
-
-    /// What the header at the start of `bytes` announces: for whom, its position in the request, and the length of the frame. `None` where
-    /// the header is not whole; one that names what was not asked for, or another length, is a lie.
-    fn announced(
-        &self,
-        bytes: &[u8],
-        open: &[Option<Wanted>],
-    ) -> Result<Option<(Wanted, usize, usize)>, Failure> {
-        let Some(header) = bytes.first_chunk::<{ FrameHeader::LENGTH }>() else { return Ok(None) };
-        let header = FrameHeader::from_bytes(*header);
-        let position = header.position as usize;
-        let wanted = open.get(position).copied().flatten().ok_or(Failure::WrongBytes)?;
-        if header.length != self.holding.torrent().span(wanted.chunk).length {
-            return Err(Failure::WrongBytes);
-        }
-        Ok(Some((wanted, position, FrameHeader::LENGTH + header.length as usize)))
-    }
-}
-
-/// Moves bytes over until `into` has `length` of them, or there are no more.
-fn move_up_to(length: usize, from: &mut Bytes, into: &mut BytesMut) {
-    let missing = length.saturating_sub(into.len()).min(from.len());
-    into.extend_from_slice(&from.split_to(missing));
-}
-
-/// What follows a frame's header.
-fn content(mut frame: Bytes) -> Bytes {
-    frame.advance(FrameHeader::LENGTH);
-    frame
 }

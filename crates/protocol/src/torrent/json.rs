@@ -381,3 +381,28 @@ impl Serialize for WrittenChunks<'_> {
         seq.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_room_from_the_start_and_hardly_more() {
+        for count in [0, 1, 9, 10, 1000] {
+            let mut hashes = ChunkHashes::new(HashAlgorithm::Blake3);
+            let files: Vec<NewFile> = (0..count)
+                .map(|at: u64| {
+                    hashes.push(&HashAlgorithm::Blake3.digest(&at.to_le_bytes())).unwrap();
+                    let path = FilePath::new(&format!("folder/file {at:04}")).unwrap();
+                    NewFile { path, size: at + 1, executable: at.is_multiple_of(2) }
+                })
+                .collect();
+            let name = FilePath::name("top").unwrap();
+            let layout = Layout::folder(name, files, ChunkSize::new(4096).unwrap()).unwrap();
+            let whole = hashes.combined();
+            let torrent = Torrent::new(layout, hashes, whole, None).unwrap();
+            let (room, length) = (torrent.json_length(), torrent.to_json().len());
+            assert!(length <= room && room <= length + length / 20 + 1024, "{length} bytes in {room}");
+        }
+    }
+}

@@ -50,6 +50,19 @@ fn a34_a_changed_chunk_is_not_served_and_its_neighbours_are_after_a_recheck() {
     assert!(complete.read_range(0, CHUNK as u64, 2).is_ok());
 }
 
+/// More than one thread looks at: with their parts in another order every file would seem changed.
+#[test]
+fn of_ten_thousand_files_each_is_looked_at_as_itself_and_the_missing_one_is_named() {
+    let paths: Vec<String> = (0..10_000).map(|at| format!("{:02}/{at:05}", at % 37)).collect();
+    let files: Vec<(&str, usize)> = paths.iter().map(|path| (path.as_str(), 1 + path.len() % 5)).collect();
+    let swap = Swap::folder("many", &files);
+    shared(&swap);
+    let gone = swap.source.path().join("many").join(&paths[9_999]);
+    fs::remove_file(&gone).unwrap();
+    let refused = Complete::of_source(Arc::clone(&swap.torrent), &swap.source.path().join("many"));
+    assert!(matches!(refused, Err(StoreError::Gone { path }) if path.ends_with(&paths[9_999])));
+}
+
 #[test]
 fn a34_what_is_sent_from_the_file_itself_is_looked_after_likewise() {
     let swap = Swap::file("x", &content(3 * CHUNK, 1));
