@@ -117,10 +117,9 @@ impl Tracker {
 
     /// Publishes a torrent in this process, as `PUT /torrent/{id}` does. Costs a sort of its hashes: call it off the
     /// reactor when it is large.
-    pub fn publish(&self, torrent: Torrent) -> Result<(), PublishRefusal> {
-        let torrent = torrent.with_tracker(None);
-        let json = Bytes::from(torrent.to_json());
-        let new = NewTorrent::new(Arc::new(torrent), json);
+    pub fn publish(&self, torrent: Arc<Torrent>) -> Result<(), PublishRefusal> {
+        let json = Bytes::from(torrent.to_json_without_tracker());
+        let new = NewTorrent::new(torrent, json);
         self.with(|registry, _, now| registry.begin_publishing(now, new, None))?;
         while self.settle_some() {}
         Ok(())

@@ -106,7 +106,7 @@ async fn announces_past_the_routes_are_answered_as_the_routes_would() {
 async fn an_announce_says_where_to_send_metrics_once_that_is_known() {
     let server = Server::start(TrackerConfig::default()).await;
     let torrent = torrent("data.bin", b"abc");
-    server.tracker.publish(torrent.clone()).unwrap();
+    server.tracker.publish(torrent.clone().into()).unwrap();
     let peers = format!("/torrent/{}/peers", torrent.id());
     let metrics = |number: u8| {
         let announce =

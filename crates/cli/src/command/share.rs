@@ -73,7 +73,7 @@ impl Share {
             seed: rand::random(),
             ..TrackerConfig::default()
         });
-        tracker.publish(Torrent::clone(&torrent)).map_err(cannot_publish)?;
+        tracker.publish(torrent.clone()).map_err(cannot_publish)?;
         // They end after the peer has left the one and told the other.
         let servers_stop = CancellationToken::new();
         let serving = start(output, tracker.clone(), listener, &url, servers_stop.clone());

@@ -155,8 +155,17 @@ impl Torrent {
 
     /// Writes it, deterministically: the same torrent gives the same bytes.
     pub fn to_json(&self) -> Vec<u8> {
+        self.written(self.tracker())
+    }
+
+    /// As [`Torrent::to_json`], of the torrent without its tracker.
+    pub fn to_json_without_tracker(&self) -> Vec<u8> {
+        self.written(None)
+    }
+
+    fn written(&self, tracker: Option<&BaseUrl>) -> Vec<u8> {
         let mut json = Vec::with_capacity(self.json_length());
-        serde_json::to_writer(&mut json, &Written(self))
+        serde_json::to_writer(&mut json, &Written(self, tracker))
             .unwrap_or_else(|_| unreachable!("strings, numbers and lists always serialize"));
         json.push(b'\n');
         json
@@ -313,17 +322,17 @@ impl<'de> Visitor<'de> for RawHashesVisitor {
 }
 
 /// Keys in the described order first, ours behind them, the long list last so that a person can read the head.
-struct Written<'a>(&'a Torrent);
+struct Written<'a>(&'a Torrent, Option<&'a BaseUrl>);
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
-        let torrent = self.0;
+        let Written(torrent, tracker) = *self;
         let layout = torrent.layout();
         let mut map = s.serialize_map(None)?;
         map.serialize_entry("fileName", layout.name().as_str())?;
         map.serialize_entry("chunkSize", &layout.chunk_size().get())?;
-        map.serialize_entry("trackerUrl", &torrent.tracker().map_or(String::new(), BaseUrl::to_tracker_url))?;
+        map.serialize_entry("trackerUrl", &tracker.map_or(String::new(), BaseUrl::to_tracker_url))?;
         map.serialize_entry("fileHash", &torrent.file_hash())?;
         map.serialize_entry("fileSize", &torrent.size())?;
         map.serialize_entry("hashAlgorithm", &torrent.algorithm())?;
@@ -402,6 +411,7 @@ mod tests {
             let whole = hashes.combined();
             let torrent = Torrent::new(layout, hashes, whole, None).unwrap();
             let (room, length) = (torrent.json_length(), torrent.to_json().len());
+            assert_eq!(torrent.to_json_without_tracker(), torrent.to_json(), "it has none");
             assert!(length <= room && room <= length + length / 20 + 1024, "{length} bytes in {room}");
         }
     }
