@@ -3,7 +3,6 @@
 //! Threads take the next chunk from one counter, each into its own buffer that it keeps: memory is threads × chunk
 //! size, never the file. Whole chunks go to one thread each, so no algorithm needs to be parallel in itself.
 
-use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -11,6 +10,7 @@ use std::thread;
 use protocol::torrent::Layout;
 use protocol::{ChunkIndex, ChunkSet, Hash, HashAlgorithm};
 
+use crate::cores;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::locked;
@@ -52,17 +52,13 @@ pub(crate) fn hash_chunks<E: Send>(
         }
         Ok(())
     };
-    let threads =
-        thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS).min(chunks.len());
+    let threads = cores::count().min(MAX_THREADS).min(chunks.len());
     if threads <= 1 {
         return work();
     }
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .fold(Ok(()), Result::and)
+        workers.into_iter().map(cores::joined).fold(Ok(()), Result::and)
     })
 }
 

@@ -19,6 +19,7 @@
 
 mod buffers;
 mod complete;
+mod cores;
 pub mod disk;
 mod error;
 mod finished;

@@ -1,6 +1,5 @@
 //! The files of a torrent at the place where they lie now: finding, opening and reading them.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use protocol::torrent::{FileEntry, Shape};
 use protocol::{ChunkIndex, Torrent};
 
+use crate::cores;
 use crate::disk::{Access, Disk, DiskFile, Kind, Metadata, Stamp};
 use crate::error::StoreError;
 use crate::open_files::OpenFiles;
@@ -78,8 +78,7 @@ impl<D: Disk> Tree<D> {
         with: impl Fn(usize, Option<Metadata>) -> Result<T, StoreError> + Sync,
     ) -> Result<Vec<T>, StoreError> {
         let files = self.torrent.layout().files().len();
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let each = files.div_ceil(cores).max(LOOKS_OF_A_THREAD);
+        let each = files.div_ceil(cores::count()).max(LOOKS_OF_A_THREAD);
         let mut looked = Vec::with_capacity(files);
         if each >= files {
             self.look_at(0..files, &with, &mut looked)?;
@@ -94,10 +93,7 @@ impl<D: Disk> Tree<D> {
                 })
             };
             let threads: Vec<_> = (0..files).step_by(each).map(part).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
+            threads.into_iter().map(cores::joined).collect()
         });
         for part in parts {
             looked.append(&mut part?);

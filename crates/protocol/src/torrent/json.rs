@@ -223,13 +223,15 @@ struct DescribedFiles {
 
 impl DescribedFiles {
     fn add(&mut self, file: &DescribedFile<'_>) {
+        if self.refused.is_some() {
+            return;
+        }
         match path_field("files.path", &file.path, FilePath::new) {
-            Err(error) => self.refused = self.refused.take().or(Some(error)),
-            Ok(path) if self.refused.is_none() => {
+            Err(error) => self.refused = Some(error),
+            Ok(path) => {
                 self.files.push(NewFile { path, size: file.size, executable: file.exec });
                 self.claimed.push((file.first_chunk, file.chunk_count));
             }
-            Ok(_) => {}
         }
     }
 }

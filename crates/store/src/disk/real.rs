@@ -105,9 +105,14 @@ impl RealDisk {
         place: &Place,
         what: impl FnOnce(BorrowedFd<'_>, &str) -> Result<T, Errno>,
     ) -> io::Result<T> {
-        let (parent, name) = place.split().ok_or(Errno::ISDIR)?;
-        let folder = self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty())?;
-        Ok(what(folder.as_fd(), name)?)
+        let (_, name) = place.split().ok_or(Errno::ISDIR)?;
+        Ok(what(self.parent_of(place)?.as_fd(), name)?)
+    }
+
+    /// The folder that `place` lies in.
+    fn parent_of(&self, place: &Place) -> io::Result<OwnedFd> {
+        let (parent, _) = place.split().ok_or(Errno::ISDIR)?;
+        self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty())
     }
 
     fn open_with(&self, place: &Place, flags: OFlags, mode: Mode) -> io::Result<RealFile> {
@@ -135,18 +140,17 @@ impl Disk for RealDisk {
         let mut folder: Option<(String, OwnedFd)> = None;
         Box::new(move |place| {
             let Some((parent, name)) = place.as_str().rsplit_once('/') else { return self.metadata(place) };
-            if folder.as_ref().is_none_or(|(path, _)| path != parent) {
-                let Some((parent, _)) = place.split() else { return Err(Errno::ISDIR.into()) };
-                folder = match self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty()) {
-                    Ok(open) => Some((parent.as_str().to_owned(), open)),
+            let at = match folder.take().filter(|(path, _)| path == parent) {
+                Some(at) => at,
+                None => match self.parent_of(place) {
+                    Ok(open) => (parent.to_owned(), open),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                     Err(error) => return Err(error),
-                };
-            }
-            match &folder {
-                Some((_, open)) => real_file::look_at(open, name).or_else(|_| self.metadata(place)),
-                None => self.metadata(place),
-            }
+                },
+            };
+            let found = real_file::look_at(&at.1, name).or_else(|_| self.metadata(place));
+            folder = Some(at);
+            found
         })
     }
 

@@ -12,6 +12,7 @@ use protocol::torrent::{
 };
 use protocol::{BaseUrl, ChunkIndex, FilePath, Hash, HashAlgorithm, NameError, Torrent};
 
+use crate::cores;
 use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
 use crate::error::{Shown, StoreError};
 use crate::hashing::{Progress, all_chunks, hash_chunks};
@@ -214,8 +215,7 @@ impl Reading<'_> {
         std::thread::scope(|scope| {
             let whole = scope.spawn(|| self.whole_hash(algorithm));
             let chunks = self.chunk_hashes(algorithm, progress);
-            let whole = whole.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((chunks?, Some(whole?)))
+            Ok((chunks?, Some(cores::joined(whole)?)))
         })
     }
 
@@ -300,7 +300,6 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     #[test]
