@@ -19,6 +19,8 @@ pub struct NewAnnounce {
     pub url: BaseUrl,
     /// Whom that leads to.
     pub target: Target,
+    /// Another peer that was listed at this URL and is dead, so that its place is free; whoever is listed elsewhere stays.
+    pub instead_of: Option<PeerId>,
     /// What it holds.
     pub have: Have,
     /// How lists name it, written once by whoever writes lists, and not looked into here: each is in 50 answers before
@@ -53,7 +55,7 @@ pub enum Refusal {
     /// Another token than the holder's, or none.
     #[error("this peer was announced with another token")]
     NotYours,
-    /// Another process is listed at the URL: ask whether it lives, and call [`Registry::replace`] if not.
+    /// Another process is listed at the URL: ask whether it lives, and announce [`NewAnnounce::instead_of`] it if not.
     #[error("another peer is listed at this URL")]
     UrlTaken {
         /// The one listed.

@@ -12,14 +12,16 @@ mod sweep;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::MutexGuard;
 
 use protocol::api::tracker::{Assignment, OpaqueHash, Port};
 use protocol::{ChunkIndex, Hash, HostPort};
 use rand::{Rng, RngExt};
 
-use crate::Registry;
 use crate::described::{AnnouncerId, Name};
+use crate::directory::Directory;
 use crate::hash_index::Spot;
+use crate::shard::Shard;
 use crate::torrents::{Entry, Serial};
 
 /// Holders drawn for each hash.
@@ -33,24 +35,74 @@ pub(crate) struct Assigned {
     pub(crate) swept: usize,
 }
 
-/// Gives each known hash to one holder, unless it is too rare to be found. An entry has at most `wanted.len() / 4 + 1`
-/// hashes; whoever gets more has several entries.
-pub(crate) fn assign(registry: &Registry, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Assigned {
-    let mut seen = HashSet::with_capacity(wanted.len());
-    let distinct: Vec<&OpaqueHash> = wanted.iter().filter(|hash| seen.insert(*hash)).collect();
+/// The hashes of a request, once each, and where they lead.
+pub(crate) struct Sought<'a>(Vec<SoughtHash<'a>>, usize);
+
+struct SoughtHash<'a> {
+    text: &'a OpaqueHash,
+    name: Name,
+    described: &'a [AnnouncerId],
+    spots: Vec<Spot>,
+}
+
+impl<'a> Sought<'a> {
+    /// Looks each hash up.
+    pub(crate) fn of(directory: &'a Directory, wanted: &'a [OpaqueHash]) -> Self {
+        let mut seen = HashSet::with_capacity(wanted.len());
+        let distinct = wanted.iter().filter(|hash| seen.insert(*hash));
+        let sought = distinct.map(|text| {
+            let name = Name::of(text);
+            let described = directory.described.holders(&name);
+            let spots = match &name {
+                Name::Hash(hash) => directory.hashes.spots(hash).collect(),
+                Name::Other(_) => Vec::new(),
+            };
+            SoughtHash { text, name, described, spots }
+        });
+        Sought(sought.collect(), wanted.len())
+    }
+
+    /// Whether a torrent of this part has one of the hashes.
+    pub(crate) fn leads_to(&self, shard: u8) -> bool {
+        self.0.iter().flat_map(|hash| &hash.spots).any(|spot| spot.serial.shard() == shard)
+    }
+}
+
+/// What is looked into: the directory, and the parts that were locked for this request.
+pub(crate) struct Tables<'a> {
+    directory: &'a Directory,
+    shards: &'a [Option<MutexGuard<'a, Shard>>],
+}
+
+impl<'a> Tables<'a> {
+    /// `shards` has a place for each part.
+    pub(crate) fn new(directory: &'a Directory, shards: &'a [Option<MutexGuard<'a, Shard>>]) -> Self {
+        Tables { directory, shards }
+    }
+
+    fn entry(&self, serial: Serial) -> Option<&'a Entry> {
+        let shard = self.shards.get(usize::from(serial.shard()))?.as_ref()?;
+        shard.torrents.get(serial)
+    }
+}
+
+/// Gives each known hash to one holder, unless it is too rare to be found. An entry has at most a quarter of the hashes
+/// asked for and one; whoever gets more has several entries.
+pub(crate) fn assign(tables: &Tables<'_>, rng: &mut impl Rng, sought: &Sought<'_>) -> Assigned {
+    let Sought(distinct, wanted) = sought;
     let mut loads = Loads::default();
     let mut rare: Vec<Rare<'_>> = Vec::new();
     for (at, hash) in distinct.iter().enumerate() {
-        let candidates = Candidates::of(registry, hash);
-        match candidates.draw(registry, rng, &loads) {
+        let candidates = Candidates::of(tables, hash);
+        match candidates.draw(tables, rng, &loads) {
             Some(address) => loads.give(address, at),
             None if candidates.spots.is_empty() => {}
             None => rare.push(Rare { at, spots: candidates.spots }),
         }
     }
-    let swept = sweep::find_rare(rng, rare, &mut loads, sweep::most_steps(wanted.len()));
-    let most = wanted.len() / 4 + 1;
-    Assigned { assignments: loads.into_assignments(most, |at| distinct[at].clone()), swept }
+    let swept = sweep::find_rare(rng, rare, &mut loads, sweep::most_steps(*wanted));
+    let assignments = loads.into_assignments(wanted / 4 + 1, |at| distinct[at].text.clone());
+    Assigned { assignments, swept }
 }
 
 /// Who may hold one hash.
@@ -62,26 +114,24 @@ struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    fn of(registry: &'a Registry, hash: &OpaqueHash) -> Self {
-        let name = Name::of(hash);
-        let described = registry.described.holders(&name);
-        let spots: Vec<InTorrent<'a>> = match &name {
+    fn of(tables: &Tables<'a>, sought: &SoughtHash<'a>) -> Self {
+        let spots: Vec<InTorrent<'a>> = match &sought.name {
             Name::Hash(hash) => {
-                registry.hashes.spots(hash).filter_map(|spot| InTorrent::of(registry, spot, hash)).collect()
+                sought.spots.iter().filter_map(|spot| InTorrent::of(tables, *spot, hash)).collect()
             }
             Name::Other(_) => Vec::new(),
         };
         let native: usize = spots.iter().map(|spot| natives(spot.entry)).sum();
-        Candidates { described, spots, all: described.len() + native }
+        Candidates { described: sought.described, spots, all: sought.described.len() + native }
     }
 
     /// Of a few drawn that hold the hash, the one with the least to do.
-    fn draw(&self, registry: &'a Registry, rng: &mut impl Rng, loads: &Loads<'a>) -> Option<&'a HostPort> {
+    fn draw(&self, tables: &Tables<'a>, rng: &mut impl Rng, loads: &Loads<'a>) -> Option<&'a HostPort> {
         let mut best: Option<(usize, &HostPort)> = None;
         for draw in 0..DRAWS.min(self.all) {
             // With so few, everybody is looked at once.
             let at = if self.all <= DRAWS { draw } else { rng.random_range(0..self.all) };
-            let Some(address) = self.holder(registry, at) else { continue };
+            let Some(address) = self.holder(tables, at) else { continue };
             let load = loads.of(address);
             if best.as_ref().is_none_or(|(least, _)| load < *least) {
                 best = Some((load, address));
@@ -89,7 +139,7 @@ impl<'a> Candidates<'a> {
         }
         let somebody = || {
             let at = (!self.described.is_empty()).then(|| rng.random_range(0..self.described.len()))?;
-            self.holder(registry, at)
+            self.holder(tables, at)
         };
         best.map(|(_, address)| address).or_else(somebody).or_else(|| self.seed(rng))
     }
@@ -104,9 +154,9 @@ impl<'a> Candidates<'a> {
     }
 
     /// The address of candidate number `at`, if it holds the hash.
-    fn holder(&self, registry: &'a Registry, mut at: usize) -> Option<&'a HostPort> {
+    fn holder(&self, tables: &Tables<'a>, mut at: usize) -> Option<&'a HostPort> {
         if let Some(id) = self.described.get(at) {
-            return registry.described.get(*id).map(|announcer| &announcer.address);
+            return tables.directory.described.get(*id).map(|announcer| &announcer.address);
         }
         at -= self.described.len();
         for spot in &self.spots {
@@ -133,8 +183,8 @@ struct InTorrent<'a> {
 }
 
 impl<'a> InTorrent<'a> {
-    fn of(registry: &'a Registry, spot: Spot, hash: &Hash) -> Option<Self> {
-        let entry = registry.torrents.get(spot.serial)?;
+    fn of(tables: &Tables<'a>, spot: Spot, hash: &Hash) -> Option<Self> {
+        let entry = tables.entry(spot.serial)?;
         let chunks = entry.chunks_at(spot, hash).collect();
         Some(InTorrent { serial: spot.serial, entry, chunks })
     }

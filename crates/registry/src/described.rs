@@ -255,6 +255,11 @@ impl Described {
         false
     }
 
+    /// Whether there are such names.
+    pub(crate) fn is_forgetting(&self) -> bool {
+        !self.dying.is_empty()
+    }
+
     /// Keeps an announcer listed for its whole life from `now` on.
     pub(crate) fn alive(&mut self, now: Time, limits: &Limits, id: AnnouncerId) {
         if self.announcers.contains_key(&id) {

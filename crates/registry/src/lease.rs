@@ -72,11 +72,6 @@ impl Leases {
         }
         goes_on
     }
-
-    /// How many holders there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// How long an announce answered with this interval keeps its sender listed.

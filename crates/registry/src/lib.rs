@@ -6,8 +6,10 @@
 //!
 //! Invariants:
 //! - Nobody is handed out after its lease or life ended, whether or not anything swept in between: every call that
-//!   takes the time forgets first what ended.
+//!   hands somebody out forgets first what ended where it looks.
 //! - Every table is bounded by [`Limits`]; a refused call leaves nothing behind.
+//! - Torrents are in parts with a lock each, and announces take one of them: a swarm waits for no other's. Locks are
+//!   taken in one order, the directory's, then the parts' in theirs.
 //! - No call takes long: what a million hashes need is left to [`Registry::settle`], a few thousand at a time, and what
 //!   is not settled yet is never handed out wrongly, only later.
 //! - Time and randomness are arguments, and no result depends on the order of a hash table.
@@ -16,9 +18,11 @@
 
 mod announce;
 mod assignment;
+mod budget;
 mod deadlines;
 mod described;
 mod dht_nodes;
+mod directory;
 mod hand_out;
 mod hash_index;
 mod lease;
@@ -28,6 +32,7 @@ mod names;
 mod pings;
 mod publishing;
 mod registry;
+mod shard;
 mod sharded;
 mod swarm;
 mod target;

@@ -5,11 +5,12 @@ use std::collections::btree_map::Entry;
 
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash};
 
-use crate::Registry;
 use crate::described::{AnnouncerId, Name};
+use crate::directory::Directory;
+use crate::shard::Shards;
 use crate::swarm::bitmap_bytes;
 use crate::target::Tally;
-use crate::torrents::{DescribedHolder, Serial};
+use crate::torrents::{self, DescribedHolder, Serial};
 
 /// Memory of the bitmaps of described holders. Native ones have a budget of their own: a described client gets a whole
 /// bitmap for a single hash.
@@ -19,9 +20,9 @@ pub(crate) struct DescribedBitmaps {
     of_target: Tally,
 }
 
-impl Registry {
+impl Directory {
     /// Lists an announcer in every torrent that has one of these names.
-    pub(crate) fn list_in_torrents(&mut self, id: AnnouncerId, names: &[Name]) {
+    pub(crate) fn list_in_torrents(&mut self, shards: &Shards, id: AnnouncerId, names: &[Name]) {
         let mut spots: BTreeMap<Serial, Vec<(Hash, ChunkIndex)>> = BTreeMap::new();
         for name in names {
             let Name::Hash(hash) = *name else { continue };
@@ -30,29 +31,41 @@ impl Registry {
             }
         }
         for (serial, spots) in spots {
-            self.list_at(serial, id, &spots);
+            if let Some(entry) = shards.with(serial).torrents.get_mut(serial) {
+                self.list_at(entry, serial, id, &spots);
+            }
         }
     }
 
-    /// Lists those who announced a hash before its torrent was published. Returns about how many steps that took.
-    pub(crate) fn list_holders(&mut self, serial: Serial, hash: &Hash, chunk: ChunkIndex) -> usize {
+    /// Lists those in a torrent who announced one of its hashes before it was published. Returns about how many steps
+    /// that took.
+    pub(crate) fn list_holders(
+        &mut self,
+        entry: &mut torrents::Entry,
+        serial: Serial,
+        hash: &Hash,
+        chunk: ChunkIndex,
+    ) -> usize {
         let holders = self.described.holders(&Name::Hash(*hash)).to_vec();
-        holders.into_iter().map(|id| self.list_at(serial, id, &[(*hash, chunk)])).sum()
+        holders.into_iter().map(|id| self.list_at(entry, serial, id, &[(*hash, chunk)])).sum()
     }
 
     /// Adds the chunks with these hashes to what a torrent knows of an announcer. Beyond the bounds on bitmaps it is
     /// not listed there; assignments know it all the same. Returns about how many steps that took.
-    fn list_at(&mut self, serial: Serial, id: AnnouncerId, spots: &[(Hash, ChunkIndex)]) -> usize {
-        let (Some(entry), Some(announcer)) = (self.torrents.get_mut(serial), self.described.get_mut(id))
-        else {
-            return 1;
-        };
+    fn list_at(
+        &mut self,
+        entry: &mut torrents::Entry,
+        serial: Serial,
+        id: AnnouncerId,
+        spots: &[(Hash, ChunkIndex)],
+    ) -> usize {
+        let Some(announcer) = self.described.get_mut(id) else { return 1 };
         let count = entry.torrent.chunk_count();
         let holder = match entry.described.entry(id) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => {
                 let bytes = bitmap_bytes(count);
-                let bitmaps = &mut self.described_bitmaps;
+                let bitmaps = &mut self.bitmaps;
                 let most = self.limits.described_bitmap_bytes;
                 let of_target = bitmaps.of_target.of(announcer.target) + bytes;
                 if bitmaps.bytes + bytes > most || of_target > self.limits.share_of(most) {
@@ -75,14 +88,15 @@ impl Registry {
     }
 
     /// Takes an announcer off all lists.
-    pub(crate) fn remove_announcer(&mut self, id: AnnouncerId) {
+    pub(crate) fn remove_announcer(&mut self, shards: &Shards, id: AnnouncerId) {
         let Some((listed_in, target)) = self.described.remove(id) else { return };
         for serial in listed_in {
-            let Some(entry) = self.torrents.get_mut(serial) else { continue };
+            let mut shard = shards.with(serial);
+            let Some(entry) = shard.torrents.get_mut(serial) else { continue };
             if entry.described.remove(&id).is_some() {
                 let bytes = bitmap_bytes(entry.torrent.chunk_count());
-                self.described_bitmaps.bytes -= bytes;
-                self.described_bitmaps.of_target.sub(target, bytes);
+                self.bitmaps.bytes -= bytes;
+                self.bitmaps.of_target.sub(target, bytes);
             }
         }
     }

@@ -1,25 +1,27 @@
-//! The two doors, and what lies between them.
+//! The two doors, and the locks between them.
+//!
+//! A native call takes the lock of its torrent's part and no other. A described one takes the directory's, to read in it
+//! or to change it, and those of the parts that its hashes lead to. None is held while anything waits, for nothing here
+//! does: to many threads a registry is what it is to one, and to one thread its locks are nothing.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
-use protocol::api::tracker::{Assignment, Have, MAX_PEERS, OpaqueHash, Token};
+use protocol::api::tracker::{Assignment, OpaqueHash, Token};
 use protocol::{BaseUrl, HostPort, PeerId, Time, Torrent, TorrentId};
-use rand::{Rng, RngExt};
+use rand::Rng;
 
-use crate::announce::{Announced, NewAnnounce, Refusal, is_right};
-use crate::described::{AnnouncerId, Client, Described, DescribedRefusal};
+use crate::announce::{Announced, NewAnnounce, Refusal};
+use crate::budget::Budget;
+use crate::described::{AnnouncerId, Client, DescribedRefusal};
 use crate::dht_nodes::DhtNodes;
-use crate::hand_out::{self, Handed};
-use crate::hash_index::HashIndex;
-use crate::lease::Leases;
-use crate::listing::DescribedBitmaps;
-use crate::pings::{self, PingDue};
-use crate::publishing::Indexing;
-use crate::swarm::{Holder, Holding};
+use crate::directory::Directory;
+use crate::hand_out::Handed;
+use crate::pings::PingDue;
+use crate::shard::Shards;
 use crate::target::Target;
-use crate::torrents::{Serial, Torrents};
-use crate::{Limits, assignment, lease};
+use crate::{Limits, assignment};
 
 /// Who holds a torrent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +41,8 @@ pub struct Seed {
     pub is_publisher: bool,
 }
 
-/// How full the tables are.
+/// How full the tables are. Holders whose lease is over count until their torrent's part is asked for, or
+/// [`Registry::expire`] is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// Published torrents.
@@ -60,246 +63,202 @@ pub struct Sizes {
     pub pairs: usize,
 }
 
-/// Names of announcers that are gone which one call forgets besides what it is for: about a millisecond's.
-/// [`Registry::settle`] does the rest.
-const FORGET_STEPS: usize = 2048;
-
-/// The tracker's memory.
+/// The tracker's memory, to be called by any number of threads.
 #[derive(Debug, Default)]
 pub struct Registry {
-    pub(crate) limits: Limits,
-    pub(crate) torrents: Torrents,
-    pub(crate) hashes: HashIndex,
-    pub(crate) indexing: Indexing,
-    leases: Leases,
-    pub(crate) described: Described,
-    dht: DhtNodes,
-    bitmap_bytes: usize,
-    pub(crate) described_bitmaps: DescribedBitmaps,
+    pub(crate) budget: Budget,
+    pub(crate) shards: Shards,
+    directory: RwLock<Directory>,
+    /// [`Directory::next_end`] in nanoseconds, [`NEVER`] for none: native calls look at it instead of the directory.
+    next_end: AtomicU64,
+    dht: Mutex<DhtNodes>,
 }
+
+/// A time that does not come.
+const NEVER: u64 = u64::MAX;
 
 impl Registry {
     /// An empty registry within these bounds.
     pub fn new(limits: Limits) -> Self {
-        Registry { limits, ..Registry::default() }
+        Registry {
+            budget: Budget::new(limits),
+            directory: RwLock::new(Directory::new(limits)),
+            next_end: AtomicU64::new(NEVER),
+            ..Registry::default()
+        }
     }
 
     /// A published torrent and its torrent.json.
     pub fn torrent(&self, id: TorrentId) -> Option<(Arc<Torrent>, Bytes)> {
-        self.torrents.find(id).map(|entry| (entry.torrent.clone(), entry.json.clone()))
+        let shard = self.shards.of(id);
+        shard.torrents.find(id).map(|entry| (entry.torrent.clone(), entry.json.clone()))
     }
 
     /// How many hold a torrent.
-    pub fn counts(&mut self, now: Time, id: TorrentId) -> Option<Counts> {
-        self.expire(now);
-        let entry = self.torrents.find(id)?;
-        let (seeds, leechers) = (entry.swarm.seeds(), entry.swarm.leechers());
-        let described_seeds = entry.described.values().filter(|holder| holder.set.is_full()).count();
-        Some(Counts {
-            seeds: seeds.len() + described_seeds,
-            peers: seeds.len() + leechers.len() + entry.described.len(),
-        })
+    pub fn counts(&self, now: Time, id: TorrentId) -> Option<Counts> {
+        self.forget_described(now);
+        self.shards.of(id).counts(now, id, &self.budget)
     }
 
     /// A native peer that has all of a torrent: the publisher's own if it is there, else a random one.
-    pub fn seed(&mut self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<Seed> {
-        self.expire(now);
-        let entry = self.torrents.find(id)?;
-        let origin = entry.origin.and_then(|peer| entry.swarm.get(peer));
-        if let Some(holder) = origin.filter(|holder| holder.holding.is_complete()) {
-            return Some(Seed { url: holder.url.clone(), is_publisher: true });
-        }
-        let seeds = entry.swarm.seeds();
-        let url = (!seeds.is_empty()).then(|| seeds[rng.random_range(0..seeds.len())].url.clone())?;
-        Some(Seed { url, is_publisher: false })
+    pub fn seed(&self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<Seed> {
+        self.forget_described(now);
+        self.shards.of(id).seed(now, rng, id, &self.budget)
     }
 
-    /// A native peer announces itself.
-    pub fn announce(
-        &mut self,
+    /// A native peer announces itself. What it is answered is given to `take` and not copied: the torrent's part is locked
+    /// until that returns.
+    pub fn announce<T>(
+        &self,
         now: Time,
         rng: &mut impl Rng,
         id: TorrentId,
         new: &NewAnnounce,
-    ) -> Result<Announced<'_>, Refusal> {
+        take: impl Fn(Announced<'_>) -> T,
+    ) -> Result<T, Refusal> {
+        self.forget_described(now);
+        let told = self.shards.of(id).announce(now, rng, id, new, &self.budget).map(&take);
+        if !matches!(told, Err(Refusal::Full)) {
+            return told;
+        }
+        // Who is gone from other parts may have places still that nobody has asked for since.
         self.expire(now);
-        let serial = self.torrents.serial(id).ok_or(Refusal::UnknownTorrent)?;
-        let entry = self.torrents.get_mut(serial).ok_or(Refusal::UnknownTorrent)?;
-        let holding = Holding::read(&new.have, entry.torrent.chunk_count())?;
-        let before = entry.swarm.get(new.peer);
-        if before.is_some_and(|holder| !is_right(&holder.token, new.shown.as_ref())) {
-            return Err(Refusal::NotYours);
-        }
-        if let Some(by) = entry.swarm.at_url(&new.url).filter(|by| *by != new.peer) {
-            return Err(Refusal::UrlTaken { by });
-        }
-        let was_counted = before.is_some_and(|holder| holder.target == new.target);
-        if !was_counted && entry.swarm.of_target(new.target) >= self.limits.holders_per_target {
-            return Err(Refusal::TargetFull(self.limits.holders_per_target));
-        }
-        // The shortest form of all chunks is a word, whatever the announce made of it.
-        let is_word = new.have == Have::Complete || !holding.is_complete();
-        let listed = new.entry.as_ref().filter(|_| is_word).cloned();
-        let bytes = holding.bitmap_bytes() + listed.as_ref().map_or(0, |entry| entry.len());
-        let bitmaps = self.bitmap_bytes + bytes - before.map_or(0, Holder::bytes);
-        // Bitmaps crowd no seed out: its entry is short, and there are no more of them than holders. Nor do seeds crowd out
-        // who is listed and takes no more than before.
-        let is_over = !holding.is_complete() && bitmaps > self.limits.bitmap_bytes.max(self.bitmap_bytes);
-        if (before.is_none() && self.leases.len() >= self.limits.holders) || is_over {
-            return Err(Refusal::Full);
-        }
-        let is_same = before.is_some_and(|holder| holder.target == new.target && holder.url == new.url);
-        self.bitmap_bytes = bitmaps;
-        let interval = lease::interval(self.leases.len() + 1);
-        let until = now + lease::length(interval);
-        let NewAnnounce { peer, target, .. } = *new;
-        if entry.publisher.as_ref().is_some_and(|publisher| publisher.is(&new.url, target)) {
-            entry.origin = Some(peer);
-        }
-        let stays = if is_same { entry.swarm.renew(peer, holding.is_complete()) } else { None };
-        let token = if let Some(holder) = stays {
-            self.leases.renew(serial, peer, &mut holder.lease, until);
-            holder.holding = holding;
-            holder.entry = listed;
-            holder.token.clone()
-        } else {
-            let old = entry.swarm.remove(peer);
-            if let Some(old) = &old {
-                self.leases.end(serial, peer, old.lease);
-            }
-            let token = old.map_or_else(|| new.fresh.clone(), |holder| holder.token);
-            let lease = self.leases.begin(serial, peer, until);
-            let (url, given) = (new.url.clone(), token.clone());
-            entry.swarm.insert(Holder { peer, url, holding, entry: listed, token: given, target, lease });
-            token
-        };
-        entry.touch(now);
-        Ok(Announced { interval, token, peers: hand_out::sample(entry, rng, MAX_PEERS, Some(peer)) })
+        self.shards.of(id).announce(now, rng, id, new, &self.budget).map(take)
     }
 
     /// A native peer leaves.
-    pub fn leave(&mut self, now: Time, id: TorrentId, peer: PeerId, shown: &Token) -> Result<(), Refusal> {
-        self.expire(now);
-        let serial = self.torrents.serial(id).ok_or(Refusal::UnknownTorrent)?;
-        let entry = self.torrents.get(serial).ok_or(Refusal::UnknownTorrent)?;
-        let holder = entry.swarm.get(peer).ok_or(Refusal::UnknownPeer)?;
-        if !is_right(&holder.token, Some(shown)) {
-            return Err(Refusal::NotYours);
-        }
-        self.remove_holder(serial, peer);
-        Ok(())
+    pub fn leave(&self, now: Time, id: TorrentId, peer: PeerId, shown: &Token) -> Result<(), Refusal> {
+        self.shards.of(id).leave(now, id, peer, shown, &self.budget)
     }
 
-    /// Forgets `old`, found dead, so that another process can announce the same `url`.
-    pub fn replace(&mut self, id: TorrentId, url: &BaseUrl, old: PeerId) {
-        let Some(serial) = self.torrents.serial(id) else { return };
-        let still_there = self.torrents.get(serial).is_some_and(|entry| entry.swarm.at_url(url) == Some(old));
-        if still_there {
-            self.remove_holder(serial, old);
-        }
-    }
-
-    fn remove_holder(&mut self, serial: Serial, peer: PeerId) {
-        if let Some(holder) = self.torrents.get_mut(serial).and_then(|entry| entry.swarm.remove(peer)) {
-            self.leases.end(serial, peer, holder.lease);
-            self.bitmap_bytes -= holder.bytes();
-        }
-    }
-
-    /// Some peers of a torrent.
-    pub fn peers(&mut self, now: Time, rng: &mut impl Rng, id: TorrentId) -> Option<Vec<Handed<'_>>> {
-        self.expire(now);
-        Some(hand_out::sample(self.torrents.find(id)?, rng, MAX_PEERS, None))
+    /// Some peers of a torrent, given to `take` as [`Registry::announce`] does.
+    pub fn peers<T>(
+        &self,
+        now: Time,
+        rng: &mut impl Rng,
+        id: TorrentId,
+        take: impl FnOnce(Vec<Handed<'_>>) -> T,
+    ) -> Option<T> {
+        self.forget_described(now);
+        self.shards.of(id).peers(now, rng, id, &self.budget).map(take)
     }
 
     /// A described client announces what it holds.
     pub fn announce_chunks(
-        &mut self,
+        &self,
         now: Time,
         client: &Client,
         names: &[OpaqueHash],
     ) -> Result<(), DescribedRefusal> {
-        self.expire(now);
-        let news = self.described.announce(&self.limits, client, names)?;
-        let id = news.announcer;
-        self.described.alive(now, &self.limits, id);
-        if !self.described.pings.contains(id) {
-            self.described.pings.set(id, now + self.limits.ping_every);
-        }
-        self.list_in_torrents(id, &news.names);
-        Ok(())
+        self.change(|directory, shards| {
+            directory.expire(now, shards);
+            directory.announce(now, client, names, shards)
+        })
     }
 
     /// Gives each known hash to one holder, spread over the holders. One that a few of thousands have may be missed.
-    pub fn assign(&mut self, now: Time, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Vec<Assignment> {
-        self.expire(now);
-        assignment::assign(self, rng, wanted).assignments
+    pub fn assign(&self, now: Time, rng: &mut impl Rng, wanted: &[OpaqueHash]) -> Vec<Assignment> {
+        self.assigned(now, rng, wanted).assignments
+    }
+
+    /// The same, with what it cost.
+    pub(crate) fn assigned(
+        &self,
+        now: Time,
+        rng: &mut impl Rng,
+        wanted: &[OpaqueHash],
+    ) -> assignment::Assigned {
+        self.forget_described(now);
+        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
+        let sought = assignment::Sought::of(&directory, wanted);
+        let mut shards = self.shards.those(|number| sought.leads_to(number));
+        for shard in shards.iter_mut().flatten() {
+            shard.expire(now, &self.budget);
+        }
+        assignment::assign(&assignment::Tables::new(&directory, &shards), rng, &sought)
     }
 
     /// Described announcers to ping now, at most so many; each is due again after the next interval.
-    pub fn pings_due(&mut self, now: Time, most: usize) -> Vec<PingDue> {
-        self.expire(now);
-        pings::take_due(&mut self.described, now, self.limits.ping_every, most)
+    pub fn pings_due(&self, now: Time, most: usize) -> Vec<PingDue> {
+        self.change(|directory, shards| {
+            directory.expire(now, shards);
+            directory.pings_due(now, most)
+        })
     }
 
     /// When the next ping is due.
     pub fn next_ping(&self) -> Option<Time> {
-        self.described.pings.next()
+        self.directory.read().unwrap_or_else(PoisonError::into_inner).described.pings.next()
     }
 
     /// A described announcer answered its ping.
-    pub fn ponged(&mut self, now: Time, announcer: AnnouncerId) {
-        self.expire(now);
-        self.described.alive(now, &self.limits, announcer);
+    pub fn ponged(&self, now: Time, announcer: AnnouncerId) {
+        self.change(|directory, shards| {
+            directory.expire(now, shards);
+            directory.alive(now, announcer);
+        });
     }
 
     /// A DHT node registers. False when its target has its share already.
-    pub fn register_dht_node(&mut self, now: Time, node: HostPort, target: Target) -> bool {
-        self.expire(now);
-        self.dht.register(now, node, target, &self.limits)
+    pub fn register_dht_node(&self, now: Time, node: HostPort, target: Target) -> bool {
+        self.dht(now).register(now, node, target, &self.budget.limits)
     }
 
     /// A DHT node leaves the list.
-    pub fn remove_dht_node(&mut self, now: Time, node: &HostPort) {
-        self.expire(now);
-        self.dht.remove(node);
+    pub fn remove_dht_node(&self, now: Time, node: &HostPort) {
+        self.dht(now).remove(node);
     }
 
     /// Registered DHT nodes, oldest first.
-    pub fn dht_nodes(&mut self, now: Time) -> Vec<HostPort> {
-        self.expire(now);
-        self.dht.list().cloned().collect()
+    pub fn dht_nodes(&self, now: Time) -> Vec<HostPort> {
+        self.dht(now).list().cloned().collect()
     }
 
-    /// Forgets whose lease or life is over. Every other call does so itself; this is for a tracker nobody calls.
-    pub fn expire(&mut self, now: Time) {
-        while let Some((serial, peer)) = self.leases.pop_due(now) {
-            let holder = self.torrents.get_mut(serial).and_then(|entry| entry.swarm.get_mut(peer));
-            let goes_on =
-                holder.is_some_and(|holder| self.leases.put_back(now, serial, peer, &mut holder.lease));
-            if !goes_on {
-                self.remove_holder(serial, peer);
-            }
+    /// The list of DHT nodes, without those whose life is over.
+    fn dht(&self, now: Time) -> MutexGuard<'_, DhtNodes> {
+        let mut nodes = self.dht.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.expire(now);
+        nodes
+    }
+
+    /// Forgets whose lease or life is over, everywhere. Every other call does so where it looks; this is for what nobody
+    /// looks at.
+    pub fn expire(&self, now: Time) {
+        self.change(|directory, shards| directory.expire(now, shards));
+        for mut shard in self.shards.each() {
+            shard.expire(now, &self.budget);
         }
-        while let Some(id) = self.described.lives.pop_due(now) {
-            self.remove_announcer(id);
+        drop(self.dht(now));
+    }
+
+    /// Forgets described announcers whose life is over: they are listed among native ones.
+    fn forget_described(&self, now: Time) {
+        if self.next_end.load(Ordering::Acquire) <= now.nanos() {
+            self.change(|directory, shards| directory.expire(now, shards));
         }
-        self.described.forget_names(FORGET_STEPS);
-        self.dht.expire(now);
+    }
+
+    /// Changes the directory.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Directory, &Shards) -> T) -> T {
+        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&mut directory, &self.shards);
+        self.next_end.store(directory.next_end().map_or(NEVER, Time::nanos), Ordering::Release);
+        changed
     }
 
     /// How full the tables are.
     pub fn sizes(&self) -> Sizes {
-        let (torrents, torrent_bytes) = self.torrents.size();
-        let (announcers, hashes, pairs) = self.described.size();
-        let (holders, bitmap_bytes) = (self.leases.len(), self.bitmap_bytes);
-        let described_bitmap_bytes = self.described_bitmaps.bytes;
+        let torrents = self.shards.each().map(|shard| shard.torrents.size());
+        let (torrents, torrent_bytes) =
+            torrents.fold((0, 0), |(all, bytes), (some, more)| (all + some, bytes + more));
+        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
+        let (announcers, hashes, pairs) = directory.described.size();
         Sizes {
             torrents,
             torrent_bytes,
-            holders,
-            bitmap_bytes,
-            described_bitmap_bytes,
+            holders: self.budget.holders.get(),
+            bitmap_bytes: self.budget.bitmap_bytes.get(),
+            described_bitmap_bytes: directory.bitmaps.bytes,
             announcers,
             hashes,
             pairs,

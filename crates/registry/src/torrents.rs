@@ -8,6 +8,7 @@ use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, PeerId, Time, Torrent, Torre
 
 use crate::described::AnnouncerId;
 use crate::hash_index::Spot;
+use crate::shard::SHARDS;
 use crate::swarm::Swarm;
 use crate::target::Target;
 use crate::twins::Twins;
@@ -15,9 +16,22 @@ use crate::twins::Twins;
 /// Bytes that the index and the torrent's own table take for a chunk, about.
 const INDEX_BYTES_PER_CHUNK: usize = 128;
 
-/// A published torrent's number in this process; never used again.
+/// A published torrent's number in this process, which says in which part it is. Used again only after a quarter of a
+/// billion others of that part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Serial(u32);
+
+impl Serial {
+    fn new(number: u32, shard: u8) -> Self {
+        Serial(number.wrapping_mul(u32::from(SHARDS)) + u32::from(shard))
+    }
+
+    /// The part that gave it.
+    pub(crate) fn shard(self) -> u8 {
+        let [.., low] = self.0.to_be_bytes();
+        low % SHARDS
+    }
+}
 
 /// A torrent to be published, with what that needs computed beforehand: the registry is not kept waiting for it.
 #[derive(Debug)]
@@ -34,7 +48,8 @@ impl NewTorrent {
         NewTorrent { torrent, json, twins }
     }
 
-    fn weight(&self) -> usize {
+    /// The room it takes.
+    pub(crate) fn weight(&self) -> usize {
         weight(&self.torrent, &self.json)
     }
 }
@@ -105,16 +120,25 @@ fn weight(torrent: &Torrent, json: &Bytes) -> usize {
     json.len() + torrent.chunk_count() as usize * INDEX_BYTES_PER_CHUNK
 }
 
-/// All published torrents.
-#[derive(Debug, Default)]
+/// The published torrents of one part.
+#[derive(Debug)]
 pub(crate) struct Torrents {
+    shard: u8,
     by_id: HashMap<TorrentId, Serial>,
     entries: BTreeMap<Serial, Entry>,
     bytes: usize,
     next: u32,
 }
 
+/// A torrent that nobody holds: when somebody last cared for it, its number, and what giving it up frees.
+pub(crate) type Idle = (Time, Serial, usize);
+
 impl Torrents {
+    /// Those of this part: none yet.
+    pub(crate) fn new(shard: u8) -> Self {
+        Torrents { shard, by_id: HashMap::new(), entries: BTreeMap::new(), bytes: 0, next: 0 }
+    }
+
     pub(crate) fn serial(&self, id: TorrentId) -> Option<Serial> {
         self.by_id.get(&id).copied()
     }
@@ -135,32 +159,21 @@ impl Torrents {
         self.serial(id).and_then(|serial| self.get_mut(serial))
     }
 
-    /// The torrents to give up so that this one has room: of those that nobody holds, the ones longest not touched, and
-    /// no more than needed. `None` when all of them would not be enough.
-    pub(crate) fn victims(&self, new: &NewTorrent, most: usize, most_bytes: usize) -> Option<Vec<Serial>> {
-        let too_many = (self.entries.len() + 1).saturating_sub(most);
-        let too_heavy = (self.bytes + new.weight()).saturating_sub(most_bytes);
-        if too_many == 0 && too_heavy == 0 {
-            return Some(Vec::new());
-        }
+    /// Torrents that nobody holds.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = Idle> + '_ {
         let idle = self.entries.iter().filter(|(_, entry)| entry.is_idle());
-        let mut idle: Vec<_> = idle.map(|(serial, entry)| (entry.touched, *serial, entry.weight())).collect();
-        idle.sort_unstable();
-        let mut freed = 0;
-        for (given_up, &(_, _, weight)) in (1..).zip(&idle) {
-            freed += weight;
-            if given_up >= too_many && freed >= too_heavy {
-                idle.truncate(given_up);
-                return Some(idle.into_iter().map(|(_, serial, _)| serial).collect());
-            }
-        }
-        None
+        idle.map(|(serial, entry)| (entry.touched, *serial, entry.weight()))
     }
 
     /// Adds a torrent that is not there yet.
     pub(crate) fn insert(&mut self, now: Time, new: NewTorrent, publisher: Option<Publisher>) -> Serial {
-        let serial = Serial(self.next);
-        self.next += 1;
+        let mut serial = Serial::new(self.next, self.shard);
+        // After a wrap, those that are still there are passed over.
+        while self.entries.contains_key(&serial) {
+            self.next = self.next.wrapping_add(1);
+            serial = Serial::new(self.next, self.shard);
+        }
+        self.next = self.next.wrapping_add(1);
         self.bytes += new.weight();
         self.by_id.insert(new.torrent.id(), serial);
         let NewTorrent { torrent, json, twins } = new;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use protocol::Torrent;
 use protocol::api::tracker::{Have, OpaqueHash};
-use registry::{Client, DescribedRefusal, Held, Limits, NewTorrent, Refusal};
+use registry::{Client, DescribedRefusal, Limits, NewTorrent, Refusal};
 use support::*;
 
 #[test]
@@ -161,8 +161,8 @@ fn a14_a_torrent_is_indexed_a_few_steps_at_a_time_and_is_there_meanwhile() {
         }
     }
     assert!(rounds >= 256 / 20, "{rounds} rounds for 256 chunks and their holders");
-    let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
-    let complete = peers.iter().filter(|handed| handed.held == Held::Complete).count();
+    let peers = world.peers(at(0), torrent.id()).unwrap();
+    let complete = peers.iter().filter(|handed| handed.have == Have::Complete).count();
     assert_eq!(complete, 2, "who announced before, and who did meanwhile, has all of it");
 }
 
@@ -211,4 +211,19 @@ fn a14_bitmaps_that_fill_the_memory_keep_no_seed_out() {
     }
     assert!(world.registry.sizes().bitmap_bytes > 200);
     assert!(world.announce(at(1), torrent.id(), 2, part()).is_ok(), "nor do they keep out who was there");
+}
+
+#[test]
+fn a14_who_is_gone_from_a_torrent_that_nobody_asks_for_keeps_nobody_out_of_another() {
+    // Ids are hashes, so that these are in several parts of the memory.
+    let torrents: Vec<_> = (0..20).map(|content| torrent("a", &[content])).collect();
+    let mut world = World::new(Limits { holders: 1, ..Limits::default() });
+    for torrent in &torrents {
+        world.publish(at(0), torrent);
+    }
+    for (round, torrent) in (0..).zip(&torrents) {
+        world.announce(at(20 * round), torrent.id(), 1, Have::Complete).unwrap();
+        let refused = world.announce(at(20 * round), torrents[0].id(), 2, Have::Complete);
+        assert_eq!(refused.err(), Some(Refusal::Full));
+    }
 }

@@ -196,7 +196,7 @@ fn check(
     prop_assert!(sizes.described_bitmap_bytes <= limits.described_bitmap_bytes);
     let mut alive = BTreeSet::new();
     for (at, torrent) in torrents.iter().enumerate() {
-        let Some(peers) = world.registry.peers(model.now, &mut world.rng, torrent.id()) else { continue };
+        let Some(peers) = world.peers(model.now, torrent.id()) else { continue };
         for handed in peers {
             if let Some(peer) = handed.peer {
                 let key = (at, peer.as_bytes()[0]);
@@ -204,8 +204,8 @@ fn check(
                 prop_assert!(*until > model.now, "listed after its lease");
                 let chunks: Vec<u32> = chunks.iter().copied().collect();
                 let said = have(torrent, &chunks);
-                prop_assert_eq!(Have::from(handed.held), said.clone());
-                prop_assert_eq!(handed.entry, Some(&entry(&said)), "what it said last");
+                prop_assert_eq!(&handed.have, &said);
+                prop_assert_eq!(handed.entry, Some(entry(&said)), "what it said last");
                 alive.insert(key);
             } else {
                 let (until, _) = &model.described[handed.url.address()];

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use protocol::Torrent;
 use protocol::api::tracker::Have;
-use registry::{Held, Limits, NewTorrent, Publisher, Refusal, Seed};
+use registry::{Limits, NewAnnounce, NewTorrent, Publisher, Refusal, Seed};
 use support::*;
 
 #[test]
@@ -45,11 +45,11 @@ fn lists_have_the_entry_of_the_last_announce_and_write_a_bitmap_of_everything_th
     let (some, more) = (have(&torrent, &[0]), have(&torrent, &[0, 2]));
     for (said, listed) in [(&some, Some(entry(&some))), (&more, Some(entry(&more))), (&all, None)] {
         world.announce(at(0), torrent.id(), 1, said.clone()).unwrap();
-        let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
-        assert_eq!(peers[0].entry.cloned(), listed);
+        let peers = world.peers(at(0), torrent.id()).unwrap();
+        assert_eq!(peers[0].entry, listed);
     }
-    let peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
-    assert_eq!(peers[0].held, Held::Complete);
+    let peers = world.peers(at(0), torrent.id()).unwrap();
+    assert_eq!(peers[0].have, Have::Complete);
 }
 
 #[test]
@@ -97,11 +97,15 @@ fn a_restarted_peer_takes_its_url_over_once_the_old_one_is_found_dead() {
     let restarted =
         |world: &mut World| world.announce_as(at(1), id, 2, url(1), Have::Complete, None).map(|_| ());
     assert_eq!(restarted(&mut world).unwrap_err(), Refusal::UrlTaken { by: peer(1) });
-    world.registry.replace(id, &url(2), peer(1));
-    assert_eq!(world.listed(at(1), id), ["1"], "another URL proves nothing");
-    world.registry.replace(id, &url(1), peer(1));
-    assert_eq!(restarted(&mut world), Ok(()));
-    assert_eq!(world.listed(at(1), id), ["2"]);
+    let instead = |number, place, dead| {
+        let instead_of = Some(peer(dead));
+        NewAnnounce { instead_of, ..announce(number, url(place), Have::Complete, None) }
+    };
+    assert!(world.announce_new(at(1), id, &instead(3, 3, 1)).is_ok());
+    assert_eq!(world.listed(at(1), id), ["1", "3"], "another URL proves nothing");
+    assert!(world.announce_new(at(1), id, &instead(2, 1, 3)).is_err(), "nor does another peer");
+    assert!(world.announce_new(at(1), id, &instead(2, 1, 1)).is_ok());
+    assert_eq!(world.listed(at(1), id), ["2", "3"]);
 }
 
 #[test]
@@ -123,9 +127,9 @@ fn one_registry_has_two_doors() {
     world.registry.announce_chunks(at(0), &client(&early), &[hash(&torrent, 0)]).unwrap();
     world.publish(at(0), &torrent);
     world.registry.announce_chunks(at(0), &client(&late), &all_hashes(&torrent)).unwrap();
-    let peers = world.registry.peers(at(0), &mut world.rng, id).unwrap();
+    let peers = world.peers(at(0), id).unwrap();
     let wire: std::collections::BTreeMap<_, _> =
-        peers.into_iter().map(|handed| (handed.url.to_string(), Have::from(handed.held))).collect();
+        peers.into_iter().map(|handed| (handed.url.to_string(), handed.have)).collect();
     let expected = [("http://10.0.0.7", have(&torrent, &[0, 2])), ("http://10.0.0.8", Have::Complete)];
     assert_eq!(wire, expected.map(|(url, have)| (url.to_owned(), have)).into());
     // A native peer appears in the assignments; one that the described protocol cannot name does not.
@@ -239,9 +243,9 @@ fn one_hash_of_content_that_repeats_is_all_its_chunks() {
         world.registry.announce_chunks(at(0), &client(&address(who)), &[hash(&torrent, chunk)]).unwrap();
         (0..2000).filter(|at| (at % 50 == 7) == (chunk == 7)).collect::<Vec<u32>>()
     });
-    let mut peers = world.registry.peers(at(0), &mut world.rng, torrent.id()).unwrap();
+    let mut peers = world.peers(at(0), torrent.id()).unwrap();
     peers.sort_by_key(|handed| handed.url.to_string());
-    let held: Vec<Have> = peers.into_iter().map(|handed| Have::from(handed.held)).collect();
+    let held: Vec<Have> = peers.into_iter().map(|handed| handed.have).collect();
     assert_eq!(held, [have(&torrent, &many), have(&torrent, &few)]);
 }
 

@@ -10,7 +10,7 @@ use protocol::{
 };
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use registry::{Held, Limits, NewAnnounce, Registry, Target};
+use registry::{Announced, Held, Limits, NewAnnounce, Registry, Target};
 
 use crate::node::NodeId;
 
@@ -45,7 +45,7 @@ impl Tracker {
             .unwrap_or_else(|| panic!("no torrent has {file_bytes} bytes in chunks of {chunk_bytes}"));
         let json = torrent.to_json();
         let (id, torrent_bytes) = (torrent.id(), json.len() as u64);
-        let mut registry = Registry::new(Limits::default());
+        let registry = Registry::new(Limits::default());
         let published = registry.publish(Time::ZERO, &Arc::new(torrent), json.into());
         assert!(published.is_ok(), "an empty registry takes one torrent");
         Tracker { registry, torrent: id, rng: SmallRng::seed_from_u64(seed), torrent_bytes }
@@ -67,18 +67,20 @@ impl Tracker {
             // Nobody here writes lists.
             entry: None,
             shown,
+            instead_of: None,
             fresh: Token::new(node.get().to_string()),
         };
-        let answer = self.registry.announce(now, &mut self.rng, self.torrent, &new).ok()?;
-        let named = answer.peers.iter().filter_map(|handed| {
-            let set = match handed.held {
-                Held::Complete => ChunkSet::full(held.len()),
-                Held::Part(set) => set.clone(),
-            };
-            handed.peer.map(|peer| (node_of(peer), set))
-        });
-        let peers = named.collect();
-        Some(Answer { interval: answer.interval, token: answer.token, peers })
+        let taken = |told: Announced<'_>| {
+            let named = told.peers.iter().filter_map(|handed| {
+                let set = match handed.held {
+                    Held::Complete => ChunkSet::full(held.len()),
+                    Held::Part(set) => set.clone(),
+                };
+                handed.peer.map(|peer| (node_of(peer), set))
+            });
+            Answer { interval: told.interval, token: told.token, peers: named.collect() }
+        };
+        self.registry.announce(now, &mut self.rng, self.torrent, &new, taken).ok()
     }
 
     /// A peer says goodbye.

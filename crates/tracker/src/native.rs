@@ -75,12 +75,14 @@ pub(crate) async fn announce_to(
         Err(error) => return problem(StatusCode::INTERNAL_SERVER_ERROR, &error),
     };
     let PeerEntry { url, have, .. } = listed;
-    let new = NewAnnounce { peer: announce.peer, url, target, have, entry, shown, fresh: new_token() };
-    let mut answered = ask(tracker, id, &new, None);
+    let (peer, fresh) = (announce.peer, new_token());
+    let mut new = NewAnnounce { peer, url, target, have, entry, shown, instead_of: None, fresh };
+    let mut answered = ask(tracker, id, &new);
     if let Err(Refusal::UrlTaken { by }) = answered
         && !still_there(tracker, source_of(from), &new.url, by).await
     {
-        answered = ask(tracker, id, &new, Some(by));
+        new.instead_of = Some(by);
+        answered = ask(tracker, id, &new);
     }
     match answered {
         Ok(answer) => {
@@ -104,27 +106,20 @@ struct Answered {
     peers: Vec<Listed>,
 }
 
-/// Announces, in the place of one found `dead` where there is one: nobody else comes in between.
-fn ask(
-    tracker: &Tracker,
-    id: TorrentId,
-    new: &NewAnnounce,
-    dead: Option<PeerId>,
-) -> Result<Answered, Refusal> {
-    tracker.with(|registry, rng, now| {
-        if let Some(dead) = dead {
-            registry.replace(id, &new.url, dead);
-        }
-        let Announced { interval, token, peers } = registry.announce(now, rng, id, new)?;
-        Ok(Answered { interval, token, peers: peer_list::taken(&peers) })
-    })
+fn ask(tracker: &Tracker, id: TorrentId, new: &NewAnnounce) -> Result<Answered, Refusal> {
+    let taken = |Announced { interval, token, peers }: Announced<'_>| Answered {
+        interval,
+        token,
+        peers: peer_list::taken(&peers),
+    };
+    tracker.with(|registry, rng, now| registry.announce(now, rng, id, new, taken))
 }
 
 /// `GET /torrent/{id}/peers`.
 pub(crate) async fn list(State(tracker): State<Tracker>, Path(id): Path<String>) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
     let listed =
-        tracker.with(|registry, rng, now| registry.peers(now, rng, id).map(|peers| peer_list::taken(&peers)));
+        tracker.with(|registry, rng, now| registry.peers(now, rng, id, |peers| peer_list::taken(&peers)));
     match listed {
         Some(peers) => list_in(&Peers { peers: Vec::new() }, &peers),
         None => refusal(&Refusal::UnknownTorrent, false),

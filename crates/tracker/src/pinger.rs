@@ -45,7 +45,9 @@ pub(crate) async fn run(tracker: Tracker, stop: CancellationToken) {
                 drop(place);
             });
         }
-        // Who did not answer was forgotten above, but for its hashes.
+        // Who did not answer was forgotten above, but for its hashes. Native peers are forgotten where somebody looks: this
+        // is for swarms that nobody asks for any more.
+        tracker.with(|registry, _, now| registry.expire(now));
         tracker.settle().await;
     }
 }

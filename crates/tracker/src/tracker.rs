@@ -1,6 +1,7 @@
 //! The tracker itself: its state, its routes, and how it runs.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::{TrackerConfig, answer, browser, described, native, pinger, publish, 
 /// Hashes of torrents and announcers that come or go which are noted or forgotten while everybody else waits: about two
 /// milliseconds' work.
 const SETTLE_STEPS: usize = 4096;
-/// How long everybody else has then: a mutex that is taken again at once is nobody else's.
+/// How long everybody else has then: a lock that is taken again at once is nobody else's.
 const SETTLE_PAUSE: Duration = Duration::from_millis(1);
 
 /// A tracker. Clones are the same tracker.
@@ -35,8 +36,8 @@ pub struct Tracker(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// A plain mutex: every call into the registry is short, and nothing waits while it is held.
-    memory: Mutex<Memory>,
+    registry: Registry,
+    draws: Draws,
     metrics: Mutex<Option<BaseUrl>>,
     filter: SourceFilter,
     bodies: Bodies,
@@ -47,11 +48,22 @@ struct Inner {
     config: TrackerConfig,
 }
 
+/// What is drawn in hand-outs and assignments, and nowhere else: whoever knows the seed must not know tokens. Every call
+/// has a generator of its own, since one for all would be a lock round all.
 #[derive(Debug)]
-struct Memory {
-    registry: Registry,
-    /// For hand-outs and assignments only: whoever knows the seed must not know tokens.
-    rng: StdRng,
+struct Draws {
+    seed: u64,
+    calls: AtomicU64,
+}
+
+impl Draws {
+    fn next(&self) -> StdRng {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        seed[8..16].copy_from_slice(&call.to_le_bytes());
+        StdRng::from_seed(seed)
+    }
 }
 
 impl Tracker {
@@ -63,10 +75,8 @@ impl Tracker {
 
     pub(crate) fn with_resolver(config: TrackerConfig, resolver: Resolver) -> Self {
         Tracker(Arc::new(Inner {
-            memory: Mutex::new(Memory {
-                registry: Registry::new(config.registry),
-                rng: StdRng::seed_from_u64(config.seed),
-            }),
+            registry: Registry::new(config.registry),
+            draws: Draws { seed: config.seed, calls: AtomicU64::new(0) },
             metrics: Mutex::new(config.metrics.clone()),
             filter: SourceFilter::new(config.allow_announce.clone(), resolver),
             bodies: Bodies::new(config.body_grace, config.body_rate),
@@ -162,12 +172,9 @@ impl Tracker {
     }
 
     /// Asks the registry, at this moment. Nothing slow belongs into `ask`.
-    pub(crate) fn with<T>(&self, ask: impl FnOnce(&mut Registry, &mut StdRng, Time) -> T) -> T {
+    pub(crate) fn with<T>(&self, ask: impl FnOnce(&Registry, &mut StdRng, Time) -> T) -> T {
         let now = Time::from(self.0.epoch.elapsed());
-        // A panic inside an earlier call is a defect; going on with what is there serves everybody else.
-        let mut memory = self.0.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let Memory { registry, rng } = &mut *memory;
-        ask(registry, rng, now)
+        ask(&self.0.registry, &mut self.0.draws.next(), now)
     }
 
     pub(crate) fn filter(&self) -> &SourceFilter {

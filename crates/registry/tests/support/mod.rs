@@ -12,7 +12,7 @@ use protocol::{
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use registry::{Announced, Client, Limits, NewAnnounce, Refusal, Registry, Target};
+use registry::{Announced, Client, Handed, Limits, NewAnnounce, Refusal, Registry, Target};
 
 pub(crate) const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
@@ -58,6 +58,20 @@ pub(crate) fn entry(have: &Have) -> Arc<[u8]> {
     format!("{have:?}").into_bytes().into()
 }
 
+/// Peer `number` says where it is and what it holds.
+pub(crate) fn announce(number: u8, url: BaseUrl, have: Have, shown: Option<Token>) -> NewAnnounce {
+    NewAnnounce {
+        peer: peer(number),
+        target: target(url.address()),
+        url,
+        entry: Some(entry(&have)),
+        have,
+        shown,
+        instead_of: None,
+        fresh: token(number),
+    }
+}
+
 pub(crate) fn hash(torrent: &Torrent, chunk: u32) -> OpaqueHash {
     OpaqueHash::new(&torrent.chunk_hash(ChunkIndex::new(chunk)).to_string()).unwrap()
 }
@@ -78,6 +92,33 @@ pub(crate) fn target(address: &HostPort) -> Target {
 /// A described client.
 pub(crate) fn client(address: &HostPort) -> Client {
     Client { address: address.clone(), source: SOURCE, target: target(address) }
+}
+
+/// What an announcer is told, kept.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) interval: Duration,
+    pub(crate) peers: Vec<Listed>,
+}
+
+/// A peer handed out, kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) peer: Option<PeerId>,
+    pub(crate) url: BaseUrl,
+    pub(crate) have: Have,
+    pub(crate) entry: Option<Arc<[u8]>>,
+}
+
+impl From<&Handed<'_>> for Listed {
+    fn from(handed: &Handed<'_>) -> Self {
+        let Handed { peer, url, held, entry } = *handed;
+        Listed { peer, url: url.clone(), have: held.into(), entry: entry.cloned() }
+    }
+}
+
+pub(crate) fn kept(peers: &[Handed<'_>]) -> Vec<Listed> {
+    peers.iter().map(Listed::from).collect()
 }
 
 pub(crate) struct World {
@@ -101,7 +142,7 @@ impl World {
         id: TorrentId,
         number: u8,
         have: Have,
-    ) -> Result<Announced<'_>, Refusal> {
+    ) -> Result<Told, Refusal> {
         self.announce_as(now, id, number, url(number), have, Some(token(number)))
     }
 
@@ -113,22 +154,28 @@ impl World {
         url: BaseUrl,
         have: Have,
         shown: Option<Token>,
-    ) -> Result<Announced<'_>, Refusal> {
-        let new = NewAnnounce {
-            peer: peer(number),
-            target: target(url.address()),
-            url,
-            entry: Some(entry(&have)),
-            have,
-            shown,
-            fresh: token(number),
-        };
-        self.registry.announce(now, &mut self.rng, id, &new)
+    ) -> Result<Told, Refusal> {
+        self.announce_new(now, id, &announce(number, url, have, shown))
+    }
+
+    pub(crate) fn announce_new(
+        &mut self,
+        now: Time,
+        id: TorrentId,
+        new: &NewAnnounce,
+    ) -> Result<Told, Refusal> {
+        let keep = |told: Announced<'_>| Told { interval: told.interval, peers: kept(&told.peers) };
+        self.registry.announce(now, &mut self.rng, id, new, keep)
+    }
+
+    /// Some peers of a torrent.
+    pub(crate) fn peers(&mut self, now: Time, id: TorrentId) -> Option<Vec<Listed>> {
+        self.registry.peers(now, &mut self.rng, id, |peers| kept(&peers))
     }
 
     /// Who is listed, as peer numbers and, for described ones, addresses.
     pub(crate) fn listed(&mut self, now: Time, id: TorrentId) -> Vec<String> {
-        let peers = self.registry.peers(now, &mut self.rng, id).unwrap_or_default();
+        let peers = self.peers(now, id).unwrap_or_default();
         let mut listed: Vec<String> = peers
             .into_iter()
             .map(|handed| handed.peer.map_or(handed.url.to_string(), |peer| peer.as_bytes()[0].to_string()))
