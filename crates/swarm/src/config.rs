@@ -20,6 +20,9 @@ pub struct Config {
     pub chunk_bytes: u32,
     /// In which order chunks are fetched.
     pub order: Order,
+    /// Chunks smaller than this are asked for in runs of so many bytes, as they lie in the files. As much as the smallest chunk that
+    /// is chosen for a large file: to the swarm it is one chunk, to the disk it is one place.
+    pub run_bytes: u32,
 
     /// Fewer neighbours than this, and more are looked for. 30 keeps a random swarm connected and mixes chunks fast;
     /// more costs gains to read and gives little.
@@ -145,6 +148,7 @@ impl Default for Config {
         Config {
             chunk_bytes: 256 << 10,
             order: Order::RarestFirst,
+            run_bytes: 64 << 10,
             neighbours_wanted: 30,
             neighbours_most: 200,
             renew_every: Duration::from_secs(1),

@@ -13,6 +13,7 @@ mod neighbourhood;
 mod neighbours;
 mod pauses;
 mod renewal;
+mod runs;
 mod states;
 mod timers;
 

@@ -83,7 +83,10 @@ impl Download {
         let chunk = if has_enough {
             chunk
         } else {
-            chunk.or_else(|| self.suggestion(peer)).or_else(|| self.pick(now, peer))
+            chunk
+                .or_else(|| self.suggestion(peer))
+                .or_else(|| self.next_of_run(peer))
+                .or_else(|| self.pick(now, peer))
         };
         if let Some(chunk) = chunk {
             self.start(now, peer, chunk, actions);
@@ -133,10 +136,12 @@ impl Download {
             slow_at.is_some_and(|rate| rate <= self.fastest).then_some(&faster_has as &dyn Fn(u32) -> bool);
         let chunk =
             self.picker.pick(self.table.missing(), self.table.availability(), &neighbour.offer(), leave);
-        if chunk.is_none()
-            && let Some(neighbour) = self.neighbours.get_mut(peer)
-        {
-            neighbour.dry = true;
+        let leaves = leave.is_some();
+        match (chunk, self.neighbours.get_mut(peer)) {
+            (None, Some(neighbour)) => neighbour.dry = true,
+            (Some(_), Some(neighbour)) if leaves => neighbour.run = None,
+            (Some(chunk), _) => return Some(self.first_of_run(peer, chunk)),
+            (None, None) => {}
         }
         chunk
     }

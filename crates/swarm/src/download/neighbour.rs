@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use protocol::{ChunkIndex, Time};
 
+use super::runs::Run;
 use crate::Config;
 use crate::index_set::IndexSet;
 use crate::picker::{Holding, Offer};
@@ -29,6 +30,8 @@ pub(crate) struct Neighbour {
     pub(crate) avoided: Vec<(u32, Time)>,
     /// What it suggests to be asked for, the oldest suggestion first.
     pub(crate) suggested: VecDeque<ChunkIndex>,
+    /// Where in a run of small chunks it is.
+    pub(crate) run: Option<Run>,
 }
 
 impl Neighbour {
@@ -43,6 +46,7 @@ impl Neighbour {
             since: now,
             avoided: Vec::new(),
             suggested: VecDeque::new(),
+            run: None,
         }
     }
 

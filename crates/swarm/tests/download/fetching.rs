@@ -284,3 +284,46 @@ fn in_a_large_swarm_what_hardly_anybody_has_is_told_at_once_and_all_while_nothin
     let in_a_small_one = tells_at_once(many / 2, 0);
     assert_eq!(in_a_small_one, (false, false, false), "gathered: telling costs it more than it brings");
 }
+
+/// Which chunks a neighbour that holds everything is asked for, in their order.
+fn order_asked(world: &mut World) -> Vec<u32> {
+    world.seed(9, Manner::Serves(10 * MIB));
+    world.run_to_the_end(seconds(60));
+    world.asked.iter().filter(|asked| asked.peer == 9).map(|asked| asked.chunk).collect()
+}
+
+#[test]
+fn small_chunks_are_asked_for_in_runs_as_they_lie_in_the_files() {
+    let order = order_asked(&mut World::new(2 * KIB, 1000));
+    let runs: Vec<&[u32]> = order.chunk_by(|one, next| one + 1 == *next && next % 32 > 0).collect();
+    assert_eq!(runs.len(), 1000_usize.div_ceil(32), "64 KiB are 32 of them");
+    assert!(runs.iter().all(|run| run[0] % 32 == 0), "each from its beginning");
+    assert!(!runs.is_sorted(), "the runs come in random order");
+    let large = order_asked(&mut World::new(64 * KIB, 100));
+    let follow = large.windows(2).filter(|pair| pair[0] + 1 == pair[1]).count();
+    assert!(follow < 20, "large chunks come in random order: {large:?}");
+}
+
+#[test]
+fn a_run_ends_where_chunks_are_less_rare_or_there_already() {
+    let mut world = World::new(2 * KIB, 64);
+    // Somebody silent holds all but a few, which are rarer.
+    world.holder(1, Manner::Mute, &(0..64).filter(|chunk| !(8..12).contains(chunk)).collect::<Vec<_>>());
+    let there = |chunk: &u32| world.asked.iter().any(|asked| asked.chunk == *chunk);
+    assert!(!(8..12).any(|chunk| there(&chunk)));
+    let order = order_asked(&mut world);
+    assert_eq!(order[..4], [8, 9, 10, 11], "the rare ones first");
+}
+
+#[test]
+fn what_a_reader_waits_for_interrupts_a_run() {
+    let mut world = World::new(2 * KIB, 5000);
+    world.seed(1, Manner::Serves(MIB));
+    let before = world.asked.len();
+    let (first, last) = (ChunkIndex::new(4000), ChunkIndex::new(4005));
+    world.tell(Event::RangeWanted { first, last });
+    world.run_until(seconds(10), |world| world.asked.len() > before + 200);
+    let wanted: Vec<usize> =
+        (4000..=4005).filter_map(|chunk| world.asked.iter().position(|asked| asked.chunk == chunk)).collect();
+    assert!(wanted.len() == 6 && wanted.iter().all(|at| *at < before + 200), "{before}: {wanted:?}");
+}
