@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use protocol::{ChunkIndex, ChunkSet, Torrent};
 
-use crate::disk::{Access, Disk, DiskFile, RealDisk, Stamp};
+use crate::disk::{Access, Disk, DiskFile, Metadata, RealDisk, Stamp};
 use crate::error::StoreError;
 use crate::in_file::InFile;
 use crate::locked;
@@ -157,13 +157,24 @@ impl<D: Disk> Complete<D> {
 
     /// The open file and what it is now; opened anew when it lost its name to another.
     fn opened(&self, file: usize) -> Result<(Arc<D::File>, Option<Stamp>), StoreError> {
-        let handle = self.tree.handle(file)?;
-        if let Some(found) = handle.metadata().ok().filter(|found| found.linked) {
+        let (handle, found) = self.looked_at(file)?;
+        if let Some(found) = found.filter(|found| found.linked) {
             return Ok((handle, Some(found.stamp())));
         }
         self.tree.handles.forget(file);
-        let handle = self.tree.handle(file)?;
-        let found = handle.metadata().map(|found| found.stamp()).ok();
+        let (handle, found) = self.looked_at(file)?;
+        Ok((handle, found.map(|found| found.stamp())))
+    }
+
+    /// The open file and what it is; of many small ones, each is opened and looked at once for this.
+    fn looked_at(&self, file: usize) -> Result<(Arc<D::File>, Option<Metadata>), StoreError> {
+        let mut found = None;
+        let handle = self.tree.handle_or(file, |place| {
+            let (handle, now) = self.tree.disk.open_and_look(place, Access::Read)?;
+            found = Some(now);
+            Ok(handle)
+        })?;
+        let found = found.or_else(|| handle.metadata().ok());
         Ok((handle, found))
     }
 

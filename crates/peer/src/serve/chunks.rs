@@ -52,7 +52,7 @@ pub(super) async fn post(
         Ok(asked) => asked,
         Err(refused) => return refused.into_response(),
     };
-    let found: Vec<Found> = (0u32..).zip(&asked).filter_map(|(at, hash)| find(&context, at, hash)).collect();
+    let found = find_all(&context, &asked);
     if found.is_empty() && !asked.is_empty() {
         return (StatusCode::BAD_REQUEST, "this client has none of these chunks").into_response();
     }
@@ -107,11 +107,27 @@ async fn asked(body: Body) -> Result<Vec<String>, (StatusCode, String)> {
     Ok(hashes)
 }
 
-fn find(context: &Context, position: u32, text: &str) -> Option<Found> {
-    let hash: Hash = text.parse().ok()?;
-    let (holding, chunk) = context.catalog.find(&hash)?;
-    let length = holding.torrent().span(chunk).length;
-    Some(Found { position, hash, holding, chunk, length })
+/// Those of the hashes that are held.
+fn find_all(context: &Context, asked: &[String]) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::with_capacity(asked.len());
+    for (position, text) in (0u32..).zip(asked) {
+        let Ok(hash) = text.parse::<Hash>() else { continue };
+        // Small chunks are asked for as they lie in the files: mostly it is the next one, and nothing has to be looked up.
+        let next = all.last().and_then(|last| next_with(last, &hash));
+        let Some((holding, chunk)) = next.or_else(|| context.catalog.find(&hash)) else { continue };
+        let length = holding.torrent().span(chunk).length;
+        all.push(Found { position, hash, holding, chunk, length });
+    }
+    all
+}
+
+/// The chunk behind this one, if it has that hash and is held.
+fn next_with(last: &Found, hash: &Hash) -> Option<(Arc<Holding>, ChunkIndex)> {
+    let next = ChunkIndex::new(last.chunk.get() + 1);
+    let torrent = last.holding.torrent();
+    let is_it =
+        next.get() < torrent.chunk_count() && torrent.chunk_hash(next) == *hash && last.holding.holds(next);
+    is_it.then(|| (last.holding.clone(), next))
 }
 
 /// Neighbouring small chunks in groups of at most [`TOGETHER`] bytes; a large one alone.

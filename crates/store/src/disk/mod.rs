@@ -102,6 +102,12 @@ pub trait Disk: Send + Sync {
     }
     /// Opens an ordinary file that exists.
     fn open(&self, place: &Place, access: Access) -> io::Result<Self::File>;
+    /// The same, and what the file is as it is opened.
+    fn open_and_look(&self, place: &Place, access: Access) -> io::Result<(Self::File, Metadata)> {
+        let file = self.open(place, access)?;
+        let found = file.metadata()?;
+        Ok((file, found))
+    }
     /// Makes a new file and opens it for writing; fails when anything stands there.
     fn create(&self, place: &Place) -> io::Result<Self::File>;
     /// Makes a new folder; fails when anything stands there.

@@ -114,15 +114,6 @@ impl RealDisk {
         let (parent, _) = place.split().ok_or(Errno::ISDIR)?;
         self.open_at(&parent, LOOK | OFlags::DIRECTORY, Mode::empty())
     }
-
-    fn open_with(&self, place: &Place, flags: OFlags, mode: Mode) -> io::Result<RealFile> {
-        let file = RealFile::from(File::from(self.open_at(place, ALWAYS | flags, mode)?));
-        match file.metadata()?.kind {
-            Kind::File => Ok(file),
-            Kind::Folder => Err(Errno::ISDIR.into()),
-            Kind::Other => Err(Errno::LOOP.into()),
-        }
-    }
 }
 
 impl Disk for RealDisk {
@@ -155,11 +146,21 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, place: &Place, access: Access) -> io::Result<RealFile> {
+        self.open_and_look(place, access).map(|(file, _)| file)
+    }
+
+    fn open_and_look(&self, place: &Place, access: Access) -> io::Result<(RealFile, Metadata)> {
         let flags = match access {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::RDWR,
         };
-        self.open_with(place, flags, Mode::empty())
+        let file = RealFile::from(File::from(self.open_at(place, ALWAYS | flags, Mode::empty())?));
+        let found = file.metadata()?;
+        match found.kind {
+            Kind::File => Ok((file, found)),
+            Kind::Folder => Err(Errno::ISDIR.into()),
+            Kind::Other => Err(Errno::LOOP.into()),
+        }
     }
 
     fn create(&self, place: &Place) -> io::Result<RealFile> {
