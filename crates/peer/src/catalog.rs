@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use protocol::{ChunkIndex, Hash, TorrentId};
+use protocol::{ChunkIndex, Hash, ShortId, TorrentId};
 
 use crate::holding::Holding;
 
@@ -28,6 +28,17 @@ impl Catalog {
 
     pub(crate) fn get(&self, id: TorrentId) -> Option<Arc<Holding>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The only torrent whose id begins like this.
+    pub(crate) fn get_short(&self, short: ShortId) -> Option<Arc<Holding>> {
+        let mut lowest = [0; 32];
+        lowest[..8].copy_from_slice(short.as_bytes());
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut like_this =
+            all.range(TorrentId::from_bytes(lowest)..).take_while(|(id, _)| id.short() == short);
+        let found = like_this.next().map(|(_, holding)| holding.clone());
+        found.filter(|_| like_this.next().is_none())
     }
 
     /// A held chunk with this hash: in whichever torrent, whichever of its twins.

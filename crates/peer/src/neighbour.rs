@@ -8,7 +8,7 @@ use axum::http::request::Builder;
 use axum::http::{Request, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::Full;
-use protocol::api::peer::{Gains, have_path};
+use protocol::api::peer::{Gains, have_path, news_path};
 use protocol::api::well_known::{self, WellKnown};
 use protocol::api::{HT_HAVE_SEQ, HT_PEER, HT_URL};
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, PeerId};
@@ -58,6 +58,8 @@ pub(crate) struct Neighbour {
     past_caches: AtomicBool,
     /// Its answers do not say how long they are.
     unframed: AtomicBool,
+    /// It knows torrents by their whole ids only.
+    wants_whole_id: AtomicBool,
     /// Original programs serve one connection at a time: no second request before the first is answered.
     pub(crate) turn: Semaphore,
 }
@@ -78,6 +80,7 @@ impl Neighbour {
             one_by_one: AtomicBool::new(false),
             past_caches: AtomicBool::new(false),
             unframed: AtomicBool::new(false),
+            wants_whole_id: AtomicBool::new(false),
             turn: Semaphore::new(1),
         }
     }
@@ -263,16 +266,30 @@ impl Follower {
 
     /// What it gained since `since`, waiting for it; `None` when it has forgotten that number (it was restarted).
     async fn gains(&self, since: u64) -> Result<Option<Gains>, Lost> {
-        let path = format!("{}?since={since}&wait={POLL_S}", have_path(self.holding.torrent().id()));
-        let answer = self.ask(&path, MAX_GAINS, ANSWER + Duration::from_secs(POLL_S)).await?;
-        if answer.status == StatusCode::GONE {
-            return Ok(None);
+        let id = self.holding.torrent().id();
+        let limit = ANSWER + Duration::from_secs(POLL_S);
+        if !self.neighbour.wants_whole_id.load(Ordering::Relaxed) {
+            let answer = self.answer(&news_path(id.short(), since, POLL_S), MAX_GAINS, limit).await?;
+            match answer.status {
+                // One from before ids could be short; if it is gone, it says so again.
+                StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => {
+                    self.neighbour.wants_whole_id.store(true, Ordering::Relaxed);
+                }
+                _ => return news(&answer),
+            }
         }
-        serde_json::from_slice(&answer.body).map(Some).map_err(|_| Lost)
+        news(&self.answer(&news_path(id, since, POLL_S), MAX_GAINS, limit).await?)
     }
 
-    /// `GET`, tried again while nobody answers; any answer but 200 and 410 means that it does not share this torrent.
+    /// `GET`; any answer but 200 means that it does not share this torrent.
     async fn ask(&self, path: &str, cap: usize, limit: Duration) -> Result<Answer, Lost> {
+        self.answer(path, cap, limit)
+            .await
+            .and_then(|answer| if answer.status == StatusCode::OK { Ok(answer) } else { Err(Lost) })
+    }
+
+    /// `GET`, tried again while nobody answers.
+    async fn answer(&self, path: &str, cap: usize, limit: Duration) -> Result<Answer, Lost> {
         for attempt in 0..TRIES {
             if attempt > 0 {
                 tokio::time::sleep(PAUSE).await;
@@ -284,10 +301,7 @@ impl Follower {
                 Err(error) => Err(error.into()),
             };
             match answer {
-                Ok(answer) if matches!(answer.status, StatusCode::OK | StatusCode::GONE) => {
-                    return Ok(answer);
-                }
-                Ok(_) => return Err(Lost),
+                Ok(answer) => return Ok(answer),
                 Err(error) => tracing::debug!(url = %self.neighbour.url, %error, "no answer"),
             }
         }
@@ -297,6 +311,15 @@ impl Follower {
     fn saw(&self) {
         let url = self.neighbour.url.clone();
         self.holding.acquaintances.saw(url, None, self.context.clock.now());
+    }
+}
+
+/// What an answer tells; `None` for one whose numbers are others.
+fn news(answer: &Answer) -> Result<Option<Gains>, Lost> {
+    match answer.status {
+        StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|_| Lost),
+        StatusCode::GONE => Ok(None),
+        _ => Err(Lost),
     }
 }
 

@@ -64,6 +64,21 @@ hex_id! {
 }
 
 hex_id! {
+    /// The first digits of a [`TorrentId`]: enough where a peer that shares it is asked about it again and again. Whoever makes
+    /// another torrent with the same ones needs 2⁶⁴ attempts, and gets two answers of "not shared".
+    ShortId, 8
+}
+
+impl TorrentId {
+    /// Its first digits.
+    pub fn short(&self) -> ShortId {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0[..8]);
+        ShortId(first)
+    }
+}
+
+hex_id! {
     /// A running process that shares: 128 random bits, chosen anew at every start.
     PeerId, 16
 }

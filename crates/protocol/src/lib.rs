@@ -28,7 +28,7 @@ pub use chunk::{ChunkIndex, ChunkSet};
 pub use file_path::{FilePath, NameError};
 pub use hash::{Hash, HashAlgorithm};
 pub use html::Escaped;
-pub use id::{PeerId, TorrentId};
+pub use id::{PeerId, ShortId, TorrentId};
 pub use link::Link;
 pub use printable::Printable;
 pub use time::Time;

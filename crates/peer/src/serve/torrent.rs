@@ -9,9 +9,9 @@ use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Json};
 use protocol::api::HT_HAVE_SEQ;
-use protocol::api::peer::{HaveQuery, MAX_WAIT_S};
+use protocol::api::peer::{Gains, HaveQuery, MAX_WAIT_S};
 use protocol::api::tracker::{Have, MAX_PEERS, PeerEntry, Peers};
-use protocol::{ChunkSet, TorrentId};
+use protocol::{ChunkSet, ShortId, TorrentId};
 use tokio::time::Instant;
 
 use super::answer;
@@ -55,9 +55,13 @@ pub(super) async fn have(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let holding = match find(&context, &id) {
-        Ok(holding) => holding,
-        Err(refusal) => return refusal,
+    let short = query.since.and_then(|_| id.parse::<ShortId>().ok());
+    let holding = match short.and_then(|short| context.catalog.get_short(short)) {
+        Some(holding) => holding,
+        None => match find(&context, &id) {
+            Ok(holding) => holding,
+            Err(refusal) => return refusal,
+        },
     };
     note_asker(&context, &holding, &headers, from);
     match query.since {
@@ -89,13 +93,28 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
         }
     }
     match holding.gains_since(since) {
-        Some(gains) => ([(header::CACHE_CONTROL, "no-store")], Json(gains)).into_response(),
+        Some(gains) => told(&gains),
         None => answer::problem(
             StatusCode::GONE,
             "gone",
             "that sequence number is not from here: ask for the bitmap again",
         ),
     }
+}
+
+/// Gains as an answer with as short a head as may be: between peers with small chunks, polls are half of what is sent besides
+/// chunks (decision 19).
+fn told(gains: &Gains) -> Response<Body> {
+    let Ok(json) = serde_json::to_vec(gains) else {
+        return answer::problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal error",
+            "gains that cannot be written",
+        );
+    };
+    let mut response = Response::new(Body::from(json));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Returns when what came after `since` is to be told to somebody who begins to wait now: when enough has gathered, or when it

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base64::Engine;
 use peer::Peer;
 use protocol::ChunkIndex;
-use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, Gains, chunk_path, have_path};
+use protocol::api::peer::{CHUNKS_MEDIA_TYPE, FrameHeader, Gains, chunk_path, have_path, news_path};
 use swarm::UploadConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::kit::{Answer, Leecher, Source, bytes, exchange, get, within};
-use crate::stranger::{answer, claims_everything};
+use crate::stranger::{Stranger, answer, claims_everything, native};
 
 const CHUNK: usize = 16 << 10;
 
@@ -223,10 +223,38 @@ async fn what_a_peer_has_is_a_bitmap_and_then_news() {
     let told = get(url, &format!("{path}?since={start}")).await;
     let wanted = format!(r#"{{"seq":{},"gained":[[0,2]]}}"#, start + 3);
     assert_eq!(String::from_utf8(told.body).unwrap(), wanted);
+    let short = get(url, &news_path(source.torrent.id().short(), start, 0)).await;
+    assert_eq!((short.status, String::from_utf8(short.body).unwrap()), (200, wanted), "half a line shorter");
+    assert_eq!(get(url, &news_path("0000000000000000", start, 0)).await.status, 400, "another torrent");
     // A number from before a restart, or of somebody else.
     for since in [start + 4, start.wrapping_sub(1), u64::MAX] {
         assert_eq!(get(url, &format!("{path}?since={since}&wait=30")).await.status, 410, "{since}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neighbour_that_knows_torrents_by_whole_ids_only_is_asked_by_them() {
+    let source = Source::file(&bytes(3 * CHUNK));
+    let (id, chunk) = (source.torrent.id(), source.asked());
+    // Has nothing at first, and gains everything when it is asked for news by the whole id.
+    let seed = Stranger::start(move |line, _| {
+        if line.contains("/.well-known/") {
+            native()
+        } else if line.contains("since=0&") && line.contains(&id.to_string()) {
+            answer("200 OK", "", br#"{"seq":3,"gained":[[0,2]]}"#)
+        } else if line.contains("since=") {
+            answer("400 Bad Request", "", b"a torrent id is 64 lowercase hexadecimal digits")
+        } else if line.contains("/have") {
+            answer("200 OK", "HT-Have-Seq: 0\r\n", &[0])
+        } else {
+            chunk(line).map_or_else(|| answer("404 Not Found", "", b""), |chunk| answer("200 OK", "", &chunk))
+        }
+    })
+    .await;
+    let leecher = Leecher::start_with(&source, vec![seed.url.clone()]).await;
+    leecher.completed().await.unwrap();
+    let short = format!("GET {}", news_path(id.short(), 0, 25));
+    assert_eq!(seed.count(&short), 1, "once, and then it is known");
 }
 
 #[tokio::test]

@@ -32,6 +32,11 @@ pub fn have_path(id: TorrentId) -> String {
     format!("/torrent/{id}/have")
 }
 
+/// The same for what came since: `id` is a [`TorrentId`], or the [`crate::ShortId`] of one.
+pub fn news_path(id: impl std::fmt::Display, since: u64, wait_s: u64) -> String {
+    format!("/torrent/{id}/have?since={since}&wait={wait_s}")
+}
+
 /// `/file/{id}`: the file itself, or a folder's list.
 pub fn file_path(id: TorrentId) -> String {
     format!("/file/{id}")

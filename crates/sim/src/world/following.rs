@@ -17,7 +17,7 @@ use crate::node::{Follower, NodeId};
 use crate::roster::{Member, Origin, Reading, Sighted};
 
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
-const POLL: (u64, u64) = (220, 180);
+const POLL: (u64, u64) = (172, 148);
 const RUN: u64 = 12;
 /// So many gains are told at once …
 const TOGETHER: u32 = 8;
