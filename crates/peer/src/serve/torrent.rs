@@ -12,6 +12,7 @@ use protocol::api::HT_HAVE_SEQ;
 use protocol::api::peer::{Gains, HaveQuery, MAX_WAIT_S};
 use protocol::api::tracker::{Have, MAX_PEERS, PeerEntry, Peers};
 use protocol::{ChunkSet, ShortId, TorrentId};
+use swarm::Gathering;
 use tokio::time::Instant;
 
 use super::answer;
@@ -20,14 +21,11 @@ use super::requester::note_asker;
 use crate::context::Context;
 use crate::holding::Holding;
 
-/// Gains are told together: a poll is answered this long after it came at the earliest, so that a gain after a silence is
-/// told at once. At 50 ms, the polls of sixteen peers with small chunks took 5 % of what they could send; at 300 ms, chunks
-/// begin to spread later (decision 7).
+/// Gains are told together: a poll is answered this long after it came at the earliest (twice as long where chunks are small:
+/// [`Gathering`]), so that a gain after a silence is told at once; or earlier, when enough have gathered, so that a fast swarm is
+/// not held up by its clocks. At 50 ms, the polls of sixteen peers with small chunks took 5 % of what they could send (decisions 7, 9
+/// and 20).
 const BATCH: Duration = Duration::from_millis(200);
-
-/// … or earlier, when so many have gathered: a fast swarm is not held up by its clocks, and a poll still costs little beside
-/// the chunks that it tells of (decision 9).
-const TOGETHER: u64 = 8;
 /// The first so many are told as soon as they are looked at: in the first second of a swarm an uplink whose chunk nobody knows of
 /// is idle (decision 11).
 const FIRST: u64 = 16;
@@ -129,10 +127,11 @@ async fn worth_telling(holding: &Holding, since: u64) {
 /// Returns when enough has gathered.
 async fn batch(holding: &Holding, since: u64) {
     let began = Instant::now();
-    while began.elapsed() < BATCH {
+    let Gathering { gains, waits } = Gathering::of(holding.torrent().layout().chunk_size().get());
+    while began.elapsed() < BATCH * waits {
         tokio::time::sleep(LOOK).await;
         let (gained, in_all) = holding.gained_since(since);
-        if gained >= TOGETHER || (gained > 0 && in_all <= FIRST) {
+        if gained >= u64::from(gains) || (gained > 0 && in_all <= FIRST) {
             return;
         }
     }
@@ -181,6 +180,8 @@ mod tests {
 
     const CHUNK: usize = 16 << 10;
     const BASE: u64 = 1000;
+    /// Its chunks are small.
+    const GATHERED: Duration = Duration::from_millis(400);
 
     /// A download of which nothing is here, and its chunks.
     fn begun(folder: &std::path::Path, chunks: usize) -> (Holding, Vec<VerifiedChunk>) {
@@ -220,13 +221,13 @@ mod tests {
         };
         let asked = Instant::now();
         tokio::join!(worth_telling(&holding, BASE + FIRST), async {
-            gain(BATCH / 4, 0).await;
-            gain(BATCH / 4, 1).await;
+            gain(GATHERED / 4, 0).await;
+            gain(GATHERED / 4, 1).await;
         });
-        assert_eq!(asked.elapsed(), BATCH, "together");
+        assert_eq!(asked.elapsed(), GATHERED, "together");
         let asked = Instant::now();
-        tokio::join!(worth_telling(&holding, BASE + FIRST + 2), gain(BATCH * 2, 2));
-        assert_eq!(asked.elapsed(), BATCH * 2, "at once");
+        tokio::join!(worth_telling(&holding, BASE + FIRST + 2), gain(GATHERED * 2, 2));
+        assert_eq!(asked.elapsed(), GATHERED * 2, "at once");
     }
 
     #[tokio::test(start_paused = true)]
@@ -255,9 +256,9 @@ mod tests {
         worth_telling(&holding, BASE + FIRST).await;
         assert_eq!(asked.elapsed(), LOOK / 5, "whose last poll was still on its way");
         tokio::join!(worth_telling(&holding, BASE + FIRST + 1), async {
-            tokio::time::advance(BATCH / 2).await;
+            tokio::time::advance(GATHERED / 2).await;
             holding.store(&others[1]).unwrap();
         });
-        assert_eq!(asked.elapsed(), LOOK / 5 + BATCH, "and what came after it is gathered again");
+        assert_eq!(asked.elapsed(), LOOK / 5 + GATHERED, "and what came after it is gathered again");
     }
 }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
-use swarm::{Event, Gained, PeerKey};
+use swarm::{Event, Gained, Gathering, PeerKey};
 
 use super::World;
 use crate::agenda::Happening;
@@ -19,9 +19,7 @@ use crate::roster::{Member, Origin, Reading, Sighted};
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
 const POLL: (u64, u64) = (172, 148);
 const RUN: u64 = 12;
-/// So many gains are told at once …
-const TOGETHER: u32 = 8;
-/// … unless the last ones were told just now. Both as in `peer/src/serve/torrent.rs`.
+/// Enough gains are told at once, unless the last ones were told just now. As in `peer/src/serve/torrent.rs`.
 const LEAST_APART: Duration = Duration::from_millis(50);
 /// The first so many are told that often, however few they are. Here they are counted by who reads, who gains about as fast.
 const FIRST: usize = 16;
@@ -158,7 +156,7 @@ impl World<'_> {
         self.plan(round, Happening::Round(id));
     }
 
-    /// How long gains are gathered before they are told: until there are [`TOGETHER`], and no longer than the network says.
+    /// How long gains are gathered before they are told: until there are enough, and no longer than the network says.
     /// Neighbours gain about as fast as oneself.
     fn gain_interval(&mut self, id: NodeId) -> Duration {
         let now = self.now;
@@ -166,14 +164,20 @@ impl World<'_> {
         let gained = node.gains.len();
         let (since, before) = std::mem::replace(&mut node.round, (now, gained));
         let lately = u32::try_from(gained - before).unwrap_or(u32::MAX);
-        let together = now.since(since).saturating_mul(TOGETHER) / lately.max(1);
-        let most = self.rollout.network.batch;
+        let together =
+            now.since(since).saturating_mul(Gathering::of(self.rollout.chunk_bytes).gains) / lately.max(1);
+        let most = self.batch();
         let least = LEAST_APART.min(most);
         match lately {
             _ if gained < FIRST => least,
             0 => most,
             _ => together.clamp(least, most),
         }
+    }
+
+    /// The longest that gains are gathered.
+    fn batch(&self) -> Duration {
+        self.rollout.network.batch * Gathering::of(self.rollout.chunk_bytes).waits
     }
 
     /// Reads what all neighbours gained.
@@ -217,7 +221,7 @@ impl World<'_> {
     /// A peer gained a chunk: the first after a silence is told at once, and among many neighbours whatever is gained while
     /// nobody asks for anything; others with the next round.
     pub(super) fn tell_followers(&mut self, id: NodeId) {
-        let (now, batch) = (self.now, self.rollout.network.batch);
+        let (now, batch) = (self.now, self.batch());
         let node = self.node(id);
         let before = std::mem::replace(&mut node.gained_at, now);
         let after_silence = before == Time::ZERO || now.since(before) >= batch;
