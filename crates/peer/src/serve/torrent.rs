@@ -101,7 +101,7 @@ async fn news(context: &Context, holding: &Holding, since: u64, wait_s: u64) -> 
 }
 
 /// Gains as an answer with as short a head as may be: between peers with small chunks, polls are half of what is sent besides
-/// chunks (decision 19).
+/// chunks (decision 20).
 fn told(gains: &Gains) -> Response<Body> {
     let Ok(json) = serde_json::to_vec(gains) else {
         return answer::problem(

@@ -4,7 +4,7 @@
 //! than the one before, and on a real disk at another place of it. What rarest-first wants is that peers get
 //! different things, and a run of chunks that are equally rare is as good for that as a chunk of its size. So a run ends
 //! where the rarity does, and at every multiple of [`Config::run_bytes`]: two peers' runs are the same or have nothing
-//! in common. Large chunks are runs of one.
+//! in common. Large chunks are runs of one (decision 19 has what it brings).
 
 use protocol::ChunkIndex;
 
