@@ -21,7 +21,7 @@ use rand::{Rng, RngExt};
 use crate::described::{AnnouncerId, Name};
 use crate::directory::Directory;
 use crate::hash_index::Spot;
-use crate::shard::Shard;
+use crate::shard::{SHARDS, Shard};
 use crate::torrents::{Entry, Serial};
 
 /// Holders drawn for each hash.
@@ -35,8 +35,15 @@ pub(crate) struct Assigned {
     pub(crate) swept: usize,
 }
 
-/// The hashes of a request, once each, and where they lead.
-pub(crate) struct Sought<'a>(Vec<SoughtHash<'a>>, usize);
+/// The hashes of a request, and where they lead.
+pub(crate) struct Sought<'a> {
+    /// Each once.
+    distinct: Vec<SoughtHash<'a>>,
+    /// How many were asked for.
+    wanted: usize,
+    /// The parts in which torrents have some of them.
+    parts: [bool; SHARDS as usize],
+}
 
 struct SoughtHash<'a> {
     text: &'a OpaqueHash,
@@ -59,12 +66,17 @@ impl<'a> Sought<'a> {
             };
             SoughtHash { text, name, described, spots }
         });
-        Sought(sought.collect(), wanted.len())
+        let distinct: Vec<SoughtHash<'a>> = sought.collect();
+        let mut parts = [false; SHARDS as usize];
+        for spot in distinct.iter().flat_map(|hash| &hash.spots) {
+            parts[usize::from(spot.serial.shard())] = true;
+        }
+        Sought { distinct, wanted: wanted.len(), parts }
     }
 
     /// Whether a torrent of this part has one of the hashes.
     pub(crate) fn leads_to(&self, shard: u8) -> bool {
-        self.0.iter().flat_map(|hash| &hash.spots).any(|spot| spot.serial.shard() == shard)
+        self.parts[usize::from(shard)]
     }
 }
 
@@ -89,7 +101,7 @@ impl<'a> Tables<'a> {
 /// Gives each known hash to one holder, unless it is too rare to be found. An entry has at most a quarter of the hashes
 /// asked for and one; whoever gets more has several entries.
 pub(crate) fn assign(tables: &Tables<'_>, rng: &mut impl Rng, sought: &Sought<'_>) -> Assigned {
-    let Sought(distinct, wanted) = sought;
+    let Sought { distinct, wanted, .. } = sought;
     let mut loads = Loads::default();
     let mut rare: Vec<Rare<'_>> = Vec::new();
     for (at, hash) in distinct.iter().enumerate() {
