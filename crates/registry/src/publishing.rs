@@ -10,7 +10,7 @@ use protocol::{BaseUrl, ChunkIndex, Time, Torrent, TorrentId};
 use crate::directory::Directory;
 use crate::hash_index::Spot;
 use crate::shard::{Shard, Shards};
-use crate::torrents::{Idle, NewTorrent, Publisher, Serial};
+use crate::torrents::{self, Idle, NewTorrent, Publisher, Serial};
 use crate::twins::Twins;
 use crate::{Limits, Registry};
 
@@ -94,9 +94,7 @@ impl Registry {
 /// The torrents to give up so that this one has room: of those that nobody holds, the ones longest not touched, and
 /// no more than needed. `None` when all of them would not be enough.
 fn victims(all: &[MutexGuard<'_, Shard>], new: &NewTorrent, limits: &Limits) -> Option<Vec<Serial>> {
-    let sizes = || all.iter().map(|shard| shard.torrents.size());
-    let (torrents, bytes) =
-        (sizes().map(|(some, _)| some).sum::<usize>(), sizes().map(|(_, bytes)| bytes).sum::<usize>());
+    let (torrents, bytes) = torrents::sum(all.iter().map(|shard| shard.torrents.size()));
     let too_many = (torrents + 1).saturating_sub(limits.torrents);
     let too_heavy = (bytes + new.weight()).saturating_sub(limits.torrent_bytes);
     if too_many == 0 && too_heavy == 0 {

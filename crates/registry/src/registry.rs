@@ -21,7 +21,7 @@ use crate::hand_out::Handed;
 use crate::pings::PingDue;
 use crate::shard::Shards;
 use crate::target::Target;
-use crate::{Limits, assignment};
+use crate::{Limits, assignment, torrents};
 
 /// Who holds a torrent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -248,9 +248,7 @@ impl Registry {
 
     /// How full the tables are.
     pub fn sizes(&self) -> Sizes {
-        let torrents = self.shards.each().map(|shard| shard.torrents.size());
-        let (torrents, torrent_bytes) =
-            torrents.fold((0, 0), |(all, bytes), (some, more)| (all + some, bytes + more));
+        let (torrents, torrent_bytes) = torrents::sum(self.shards.each().map(|shard| shard.torrents.size()));
         let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
         let (announcers, hashes, pairs) = directory.described.size();
         Sizes {

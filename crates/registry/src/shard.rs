@@ -4,6 +4,7 @@
 //! whoever has the lock of a part waits for no other.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use protocol::api::tracker::{Have, MAX_PEERS, Token};
 use protocol::{BaseUrl, PeerId, Time, TorrentId};
@@ -11,11 +12,11 @@ use rand::{Rng, RngExt};
 
 use crate::announce::{Announced, NewAnnounce, Refusal, is_right};
 use crate::budget::Budget;
+use crate::hand_out::{self, Handed};
 use crate::lease::{self, Leases};
 use crate::registry::{Counts, Seed};
 use crate::swarm::{Holder, Holding};
 use crate::torrents::{Serial, Torrents};
-use crate::{hand_out, hand_out::Handed};
 
 /// Parts: far more than a machine has cores that answer announces, so that two seldom want the same.
 pub(crate) const SHARDS: u8 = 16;
@@ -58,7 +59,7 @@ impl Shard {
         serial: Serial,
         new: &NewAnnounce,
         budget: &Budget,
-    ) -> Result<(Token, std::time::Duration), Refusal> {
+    ) -> Result<(Token, Duration), Refusal> {
         let entry = self.torrents.get_mut(serial).ok_or(Refusal::UnknownTorrent)?;
         let holding = Holding::read(&new.have, entry.torrent.chunk_count())?;
         let before = entry.swarm.get(new.peer);

@@ -191,8 +191,13 @@ impl Torrents {
         Some(entry)
     }
 
-    /// Published torrents, and the bytes they take.
+    /// Published torrents, and the bytes they take; [`sum`] is that of several parts.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.entries.len(), self.bytes)
     }
+}
+
+/// Sizes of parts together.
+pub(crate) fn sum(sizes: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
+    sizes.fold((0, 0), |(torrents, bytes), (more, larger)| (torrents + more, bytes + larger))
 }

@@ -137,13 +137,17 @@ impl Download {
         let chunk =
             self.picker.pick(self.table.missing(), self.table.availability(), &neighbour.offer(), leave);
         let leaves = leave.is_some();
-        match (chunk, self.neighbours.get_mut(peer)) {
-            (None, Some(neighbour)) => neighbour.dry = true,
-            (Some(_), Some(neighbour)) if leaves => neighbour.run = None,
-            (Some(chunk), _) => return Some(self.first_of_run(peer, chunk)),
-            (None, None) => {}
+        let neighbour = self.neighbours.get_mut(peer)?;
+        let Some(chunk) = chunk else {
+            neighbour.dry = true;
+            return None;
+        };
+        if leaves {
+            // Chosen for who else holds it: its neighbours in the file may be others' to send.
+            neighbour.run = None;
+            return Some(chunk);
         }
-        chunk
+        Some(self.first_of_run(peer, chunk))
     }
 
     /// A chunk that flies from elsewhere and is worth asking `peer` for too: because that fetch is stuck (threat A10),
