@@ -27,8 +27,6 @@ pub(crate) struct Holding {
     news: Notify,
     /// Whoever gathers gains before it tells them waits on this.
     press: Notify,
-    /// torrent.json, made when it is first asked for.
-    json: OnceLock<Bytes>,
     /// Who else shares this torrent, as far as this process knows.
     pub(crate) acquaintances: Acquaintances,
     /// Whoever downloads this torrent here hears of those who come by themselves.
@@ -108,7 +106,6 @@ impl Holding {
             gains: RwLock::new(GainLog { held, bytes, order: Vec::new(), base, pressing: base }),
             news: Notify::new(),
             press: Notify::new(),
-            json: OnceLock::new(),
             acquaintances: Acquaintances::default(),
             visitors: OnceLock::new(),
             firsts: Mutex::new(firsts),
@@ -123,11 +120,6 @@ impl Holding {
 
     pub(crate) fn torrent(&self) -> &Arc<Torrent> {
         &self.torrent
-    }
-
-    /// torrent.json: up to 128 MiB, so one for all who ask.
-    pub(crate) fn json(&self) -> Bytes {
-        self.json.get_or_init(|| self.torrent.to_json().into()).clone()
     }
 
     /// The chunks that this process is to have.

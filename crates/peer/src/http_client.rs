@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::{self, HeaderMap, Method, Request, Response, StatusCode, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper_rustls::HttpsConnector;
@@ -17,6 +17,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use net::{Connector, Net};
 use protocol::BaseUrl;
 use protocol::base_url::Scheme;
+
+use crate::gathered::Gathered;
 
 /// Longest time to open a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -174,14 +176,14 @@ fn tls_client(connector: Connector) -> Result<TlsClient, String> {
 
 /// Reads a body of at most `cap` bytes, never silent for longer than [`SILENCE`].
 pub(crate) async fn read_capped(mut body: Incoming, cap: usize) -> Result<Bytes, HttpError> {
-    let mut read = BytesMut::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(cap).min(cap));
+    let mut read = Gathered::with_room(usize::try_from(body.size_hint().lower()).unwrap_or(cap).min(cap));
     while let Some(frame) = next_frame(&mut body).await? {
         if read.len() + frame.len() > cap {
             return Err(HttpError::TooLarge(cap));
         }
-        read.extend_from_slice(&frame);
+        read.add(&frame);
     }
-    Ok(read.freeze())
+    Ok(read.whole())
 }
 
 /// The next bytes of a body; `None` at its end.

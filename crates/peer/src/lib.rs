@@ -21,6 +21,7 @@ mod download;
 mod fact;
 mod fetch;
 mod gate;
+mod gathered;
 mod holding;
 mod http_client;
 mod hurry;

@@ -51,7 +51,7 @@ fn announcing(c: &mut Criterion) {
     let torrent = Arc::new(torrent().unwrap_or_else(|| unreachable!("made to be right")));
     let announces: Vec<NewAnnounce> = (1..=PEERS).filter_map(announce).collect();
     let (registry, mut rng) = (Registry::new(Limits::default()), StdRng::seed_from_u64(7));
-    let _ = registry.publish(Time::ZERO, &torrent, torrent.to_json().into());
+    let _ = registry.publish(Time::ZERO, &torrent);
     let mut next = announces.iter().cycle();
     c.bench_function("announce among 200 peers, 50 handed out", |b| {
         b.iter(|| {

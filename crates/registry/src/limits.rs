@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Published torrents.
     pub torrents: usize,
-    /// Bytes of published torrents: their torrent.json, and what the index of their hashes takes.
+    /// Bytes of published torrents: as their torrent.json, which is more than they take, and what the index of their
+    /// hashes takes.
     pub torrent_bytes: usize,
     /// Native holders in all torrents.
     pub holders: usize,

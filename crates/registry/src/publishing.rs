@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, MutexGuard};
 
-use bytes::Bytes;
 use protocol::{BaseUrl, ChunkIndex, Time, Torrent, TorrentId};
 
 use crate::directory::Directory;
@@ -44,8 +43,8 @@ struct Gone {
 
 impl Registry {
     /// Publishes a torrent all at once: for simulations and tests, where nobody waits.
-    pub fn publish(&self, now: Time, torrent: &Arc<Torrent>, json: Bytes) -> Result<(), PublishRefusal> {
-        self.begin_publishing(now, NewTorrent::new(torrent.clone(), json), None)?;
+    pub fn publish(&self, now: Time, torrent: &Arc<Torrent>) -> Result<(), PublishRefusal> {
+        self.begin_publishing(now, NewTorrent::new(Arc::clone(torrent)), None)?;
         while self.settle(usize::MAX) {}
         Ok(())
     }

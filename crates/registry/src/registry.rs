@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use bytes::Bytes;
 use protocol::api::tracker::{Assignment, OpaqueHash, Token};
 use protocol::{BaseUrl, HostPort, PeerId, Time, Torrent, TorrentId};
 use rand::Rng;
@@ -88,10 +87,9 @@ impl Registry {
         }
     }
 
-    /// A published torrent and its torrent.json.
-    pub fn torrent(&self, id: TorrentId) -> Option<(Arc<Torrent>, Bytes)> {
-        let shard = self.shards.of(id);
-        shard.torrents.find(id).map(|entry| (entry.torrent.clone(), entry.json.clone()))
+    /// A published torrent.
+    pub fn torrent(&self, id: TorrentId) -> Option<Arc<Torrent>> {
+        self.shards.of(id).torrents.find(id).map(|entry| Arc::clone(&entry.torrent))
     }
 
     /// How many hold a torrent.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use protocol::{BaseUrl, ChunkIndex, ChunkSet, Hash, PeerId, Time, Torrent, TorrentId};
 
 use crate::described::AnnouncerId;
@@ -37,20 +36,21 @@ impl Serial {
 #[derive(Debug)]
 pub struct NewTorrent {
     pub(crate) torrent: Arc<Torrent>,
-    json: Bytes,
     twins: Twins,
+    weight: usize,
 }
 
 impl NewTorrent {
-    /// `json` is what readers get. Costs a sort of the torrent's hashes.
-    pub fn new(torrent: Arc<Torrent>, json: Bytes) -> Self {
+    /// Costs a sort of the torrent's hashes.
+    pub fn new(torrent: Arc<Torrent>) -> Self {
         let twins = Twins::of(&torrent);
-        NewTorrent { torrent, json, twins }
+        let weight = torrent.json_length() + torrent.chunk_count() as usize * INDEX_BYTES_PER_CHUNK;
+        NewTorrent { torrent, twins, weight }
     }
 
-    /// The room it takes.
-    pub(crate) fn weight(&self) -> usize {
-        weight(&self.torrent, &self.json)
+    /// The room it takes, and somewhat more: as its torrent.json, of which nobody keeps the text, and the index.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
     }
 }
 
@@ -77,7 +77,6 @@ impl Publisher {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) torrent: Arc<Torrent>,
-    pub(crate) json: Bytes,
     pub(crate) swarm: Swarm,
     /// Described announcers that hold some of its chunks.
     pub(crate) described: BTreeMap<AnnouncerId, DescribedHolder>,
@@ -86,6 +85,7 @@ pub(crate) struct Entry {
     /// The publisher's peer, once one announced.
     pub(crate) origin: Option<PeerId>,
     touched: Time,
+    weight: usize,
 }
 
 /// A described announcer, seen from one torrent.
@@ -96,10 +96,6 @@ pub(crate) struct DescribedHolder {
 }
 
 impl Entry {
-    fn weight(&self) -> usize {
-        weight(&self.torrent, &self.json)
-    }
-
     /// Says that somebody still cares for this torrent.
     pub(crate) fn touch(&mut self, now: Time) {
         self.touched = now;
@@ -114,10 +110,6 @@ impl Entry {
     pub(crate) fn chunks_at(&self, spot: Spot, hash: &Hash) -> impl Iterator<Item = ChunkIndex> + '_ {
         std::iter::once(spot.chunk).chain(self.twins.some(hash))
     }
-}
-
-fn weight(torrent: &Torrent, json: &Bytes) -> usize {
-    json.len() + torrent.chunk_count() as usize * INDEX_BYTES_PER_CHUNK
 }
 
 /// The published torrents of one part.
@@ -162,7 +154,7 @@ impl Torrents {
     /// Torrents that nobody holds.
     pub(crate) fn idle(&self) -> impl Iterator<Item = Idle> + '_ {
         let idle = self.entries.iter().filter(|(_, entry)| entry.is_idle());
-        idle.map(|(serial, entry)| (entry.touched, *serial, entry.weight()))
+        idle.map(|(serial, entry)| (entry.touched, *serial, entry.weight))
     }
 
     /// Adds a torrent that is not there yet.
@@ -174,11 +166,11 @@ impl Torrents {
             serial = Serial::new(self.next, self.shard);
         }
         self.next = self.next.wrapping_add(1);
-        self.bytes += new.weight();
+        self.bytes += new.weight;
         self.by_id.insert(new.torrent.id(), serial);
-        let NewTorrent { torrent, json, twins } = new;
+        let NewTorrent { torrent, twins, weight } = new;
         let (swarm, described) = (Swarm::default(), BTreeMap::new());
-        let entry = Entry { torrent, json, swarm, described, twins, publisher, origin: None, touched: now };
+        let entry = Entry { torrent, swarm, described, twins, publisher, origin: None, touched: now, weight };
         self.entries.insert(serial, entry);
         serial
     }
@@ -186,7 +178,7 @@ impl Torrents {
     /// Takes a torrent out.
     pub(crate) fn remove(&mut self, serial: Serial) -> Option<Entry> {
         let entry = self.entries.remove(&serial)?;
-        self.bytes -= entry.weight();
+        self.bytes -= entry.weight;
         self.by_id.remove(&entry.torrent.id());
         Some(entry)
     }

@@ -22,7 +22,7 @@ fn a14_torrents_without_peers_make_room_and_those_with_peers_stay() {
     world.publish(at(2), &third);
     assert!(world.registry.torrent(second.id()).is_none(), "nobody held it");
     world.announce(at(3), third.id(), 1, Have::Complete).unwrap();
-    let refused = world.registry.publish(at(4), &fourth, fourth.to_json().into());
+    let refused = world.registry.publish(at(4), &fourth);
     assert!(refused.is_err(), "both that are there are in use");
     // Hashes of the torrent that made room are found in the others still.
     let assigned = world.registry.assign(at(4), &mut world.rng, &all_hashes(&second));
@@ -131,13 +131,13 @@ fn a14_a_torrent_that_finds_no_room_drives_nobody_out() {
     world.publish(at(0), &used);
     world.announce(at(0), used.id(), 1, Have::Complete).unwrap();
     world.publish(at(0), &idle);
-    assert!(world.registry.publish(at(1), &large, large.to_json().into()).is_err());
+    assert!(world.registry.publish(at(1), &large).is_err());
     assert!(world.registry.torrent(idle.id()).is_some(), "giving it up would not have been enough");
     // Whoever is held by a described client only is held.
     let holder = client(&address("10.0.0.7:80"));
     world.registry.announce_chunks(at(2), &holder, &[hash(&idle, 0)]).unwrap();
-    assert!(world.registry.publish(at(2), &next, next.to_json().into()).is_err());
-    assert!(world.registry.publish(at(30), &next, next.to_json().into()).is_ok(), "both are idle now");
+    assert!(world.registry.publish(at(2), &next).is_err());
+    assert!(world.registry.publish(at(30), &next).is_ok(), "both are idle now");
     assert_eq!(world.registry.sizes().torrents, 2);
 }
 
@@ -147,7 +147,7 @@ fn a14_a_torrent_is_indexed_a_few_steps_at_a_time_and_is_there_meanwhile() {
     let (mut world, torrent) = (World::new(Limits::default()), torrent("a", &contents));
     let holders = ["10.0.0.7:80", "10.0.0.8:80"].map(|text| client(&address(text)));
     world.registry.announce_chunks(at(0), &holders[0], &all_hashes(&torrent)).unwrap();
-    let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
+    let new = NewTorrent::new(torrent.clone());
     world.registry.begin_publishing(at(0), new, None).unwrap();
     assert!(
         world.announce(at(0), torrent.id(), 1, have(&torrent, &[])).is_ok(),

@@ -104,7 +104,7 @@ fn apply(
         Step::Wait { millis } => model.now = now + Duration::from_millis(millis),
         Step::Publish { torrent } => {
             let torrent = &torrents[torrent];
-            let _ = world.registry.publish(now, torrent, torrent.to_json().into());
+            let _ = world.registry.publish(now, torrent);
         }
         Step::Announce { torrent: which, peer, chunks } => {
             let torrent = &torrents[which];

@@ -220,7 +220,7 @@ fn a_torrent_given_up_while_it_is_indexed_leaves_nothing_and_can_come_back() {
     let mut world = World::new(Limits { torrents: 1, ..Limits::default() });
     let [first, second] = [b"abcdefgh", b"efghijkl"].map(|contents| torrent("a", contents));
     for torrent in [&first, &second, &first] {
-        let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
+        let new = NewTorrent::new(torrent.clone());
         world.registry.begin_publishing(at(0), new, None).unwrap();
         world.registry.settle(3);
     }
@@ -253,7 +253,7 @@ fn one_hash_of_content_that_repeats_is_all_its_chunks() {
 fn the_plain_download_is_the_publishers_as_long_as_it_is_there() {
     let (mut world, torrent) = (World::new(Limits::default()), torrent("a", b"abc"));
     let id = torrent.id();
-    let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
+    let new = NewTorrent::new(torrent.clone());
     let publisher = Publisher::Target(target(url(1).address()));
     world.registry.begin_publishing(at(0), new, Some(publisher)).unwrap();
     for stranger in 2..=20 {

@@ -68,7 +68,7 @@ fn live(
     thread: u8,
     round: u64,
 ) -> usize {
-    let new = NewTorrent::new(torrent.clone(), torrent.to_json().into());
+    let new = NewTorrent::new(torrent.clone());
     let _ = registry.begin_publishing(now, new, None);
     registry.settle(3);
     let held = if round.is_multiple_of(2) { Have::Complete } else { have(torrent, &[1]) };
@@ -100,7 +100,7 @@ fn a14_more_at_once_than_have_room_get_no_more_than_there_is() {
     let torrents: Vec<_> = (0..8).map(|at| torrent("a", &[at])).collect();
     let registry = Registry::new(Limits { holders: ROOM, ..Limits::default() });
     for torrent in &torrents {
-        registry.publish(at(0), torrent, torrent.to_json().into()).unwrap();
+        registry.publish(at(0), torrent).unwrap();
     }
     let (start, taken) = (Barrier::new(THREADS.into()), AtomicUsize::new(0));
     thread::scope(|threads| {

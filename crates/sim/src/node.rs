@@ -54,19 +54,19 @@ pub(crate) enum Presence {
 pub(crate) struct Node {
     pub(crate) link: Link,
     pub(crate) downlink: Downlink,
-    /// Payload bytes sent and received, whether or not they were of use.
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-    pub(crate) group: usize,
+    /// A leecher's download, until it is complete.
+    pub(crate) brain: Option<Box<Download>>,
     pub(crate) role: Role,
     pub(crate) dialable: bool,
     pub(crate) conduct: Conduct,
     pub(crate) presence: Presence,
+    pub(crate) group: usize,
+    /// Payload bytes sent and received, whether or not they were of use.
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
     /// What was stored, in order, for those who follow.
     pub(crate) gains: Vec<Gain>,
     pub(crate) uplink: Uplink,
-    /// A leecher's download, until it is complete.
-    pub(crate) brain: Option<Box<Download>>,
     /// The brain's timer that is planned.
     pub(crate) wake: Option<Time>,
     /// What was asked for and is not settled, oldest first.

@@ -43,10 +43,9 @@ impl Tracker {
     pub(crate) fn new(file_bytes: u64, chunk_bytes: u32, seed: u64) -> Self {
         let torrent = torrent(file_bytes, chunk_bytes)
             .unwrap_or_else(|| panic!("no torrent has {file_bytes} bytes in chunks of {chunk_bytes}"));
-        let json = torrent.to_json();
-        let (id, torrent_bytes) = (torrent.id(), json.len() as u64);
+        let (id, torrent_bytes) = (torrent.id(), torrent.json_length() as u64);
         let registry = Registry::new(Limits::default());
-        let published = registry.publish(Time::ZERO, &Arc::new(torrent), json.into());
+        let published = registry.publish(Time::ZERO, &Arc::new(torrent));
         assert!(published.is_ok(), "an empty registry takes one torrent");
         Tracker { registry, torrent: id, rng: SmallRng::seed_from_u64(seed), torrent_bytes }
     }

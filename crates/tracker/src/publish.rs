@@ -1,8 +1,7 @@
 //! `/torrent/{id}`: publish with `PUT`, read with `GET`.
 //!
-//! What is kept is the torrent as this code understands it, written anew, without a tracker. The tracker's address is
-//! filled in for each reader: it is the one by which that reader reached us, and nobody who publishes can put another
-//! there.
+//! What is kept is the torrent as this code understands it, and no text: each reader's is written while it is sent, and
+//! names the tracker by the address at which that reader reached us. Nobody who publishes can put another there.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,11 +9,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
-use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use protocol::torrent::{MAX_TORRENT_JSON, ParseError};
-use protocol::{BaseUrl, Torrent, TorrentId};
+use protocol::torrent::{JsonParts, MAX_TORRENT_JSON, ParseError};
+use protocol::{Torrent, TorrentId};
 use registry::{NewTorrent, Publisher, Target};
 
 use crate::Tracker;
@@ -24,11 +22,6 @@ use crate::native::bad_id;
 
 /// When to try again on a tracker full of torrents in use, in seconds.
 const FULL_RETRY_S: u64 = 60;
-/// How `to_json` writes no tracker. It stands behind the name, in which a quote is always escaped: this text cannot
-/// come earlier.
-const NO_TRACKER: &[u8] = b",\"trackerUrl\":\"\"";
-/// The field stands within so many bytes: a name of 255 bytes, each escaped as `\u0000`, and two short fields.
-const TRACKER_WITHIN: usize = 2048;
 
 /// Why a torrent.json is not published.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +60,11 @@ pub(crate) async fn publish(
 }
 
 fn checked(id: TorrentId, json: &[u8]) -> Result<NewTorrent, Refused> {
-    let torrent = Torrent::from_json(json)?.with_tracker(None);
+    let torrent = Torrent::from_json(json)?;
     if torrent.id() != id {
         return Err(Refused::OtherId(torrent.id()));
     }
-    let json = Bytes::from(torrent.to_json());
-    Ok(NewTorrent::new(Arc::new(torrent), json))
+    Ok(NewTorrent::new(Arc::new(torrent)))
 }
 
 /// `GET /torrent/{id}`: torrent.json, or the link page for a browser.
@@ -82,26 +74,26 @@ pub(crate) async fn read(
     headers: HeaderMap,
 ) -> Response {
     let Ok(id) = id.parse::<TorrentId>() else { return bad_id() };
-    let Some((torrent, json)) = tracker.with(|registry, _, _| registry.torrent(id)) else {
+    let Some(torrent) = tracker.with(|registry, _, _| registry.torrent(id)) else {
         return problem(StatusCode::NOT_FOUND, &"this tracker does not know the torrent");
     };
     let mut response = if browser::wants_page(&headers) {
         browser::link_page(&tracker, &headers, &torrent)
     } else {
-        torrent_json(id, &headers, &json, tracker.base_url(&headers).as_ref())
+        torrent_json(id, &headers, JsonParts::new(torrent, tracker.base_url(&headers)))
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     response
 }
 
-fn torrent_json(id: TorrentId, headers: &HeaderMap, json: &Bytes, tracker: Option<&BaseUrl>) -> Response {
+fn torrent_json(id: TorrentId, headers: &HeaderMap, parts: JsonParts) -> Response {
     // The content of an id never changes, and its tracker is part of the URL that caches know it by.
     let tag = format!("\"{id}\"");
     let seen = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         let tags = value.to_str().unwrap_or_default();
         tags.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*")
     });
-    let mut response = if seen { empty(StatusCode::NOT_MODIFIED) } else { with_tracker(json, tracker) };
+    let mut response = if seen { empty(StatusCode::NOT_MODIFIED) } else { whole(parts) };
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
@@ -110,19 +102,10 @@ fn torrent_json(id: TorrentId, headers: &HeaderMap, json: &Bytes, tracker: Optio
     response
 }
 
-/// The json with this tracker in it; the large rest is not copied.
-fn with_tracker(json: &Bytes, tracker: Option<&BaseUrl>) -> Response {
-    let head = &json[..json.len().min(TRACKER_WITHIN)];
-    let at = head.windows(NO_TRACKER.len()).position(|window| window == NO_TRACKER);
-    let (Some(at), Some(tracker)) = (at, tracker) else {
-        return answer(StatusCode::OK, "application/json", json.clone());
-    };
-    let at = at + NO_TRACKER.len() - 1;
-    // A base URL has no character that JSON would escape.
-    let parts = [json.slice(..at), Bytes::from(tracker.to_tracker_url()), json.slice(at..)];
-    let length: usize = parts.iter().map(Bytes::len).sum();
+fn whole(parts: JsonParts) -> Response {
+    let length = HeaderValue::from(parts.length());
     let body = Body::from_stream(stream::iter(parts.map(Ok::<_, std::convert::Infallible>)));
     let mut response = answer(StatusCode::OK, "application/json", body);
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response
 }

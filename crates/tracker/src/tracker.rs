@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{delete, get, put};
-use bytes::Bytes;
 use http::HeaderMap;
 use net::{Listener, Net};
 use pages::browser::host_of;
@@ -128,8 +127,7 @@ impl Tracker {
     /// Publishes a torrent in this process, as `PUT /torrent/{id}` does. Costs a sort of its hashes: call it off the
     /// reactor when it is large.
     pub fn publish(&self, torrent: Arc<Torrent>) -> Result<(), PublishRefusal> {
-        let json = Bytes::from(torrent.to_json_without_tracker());
-        let new = NewTorrent::new(torrent, json);
+        let new = NewTorrent::new(torrent);
         self.with(|registry, _, now| registry.begin_publishing(now, new, None))?;
         while self.settle_some() {}
         Ok(())

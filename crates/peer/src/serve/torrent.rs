@@ -1,5 +1,6 @@
 //! `GET /torrent/{id}` and what belongs to it: the description, what is held, who else shares it.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,11 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Json};
+use futures_util::stream;
 use protocol::api::HT_HAVE_SEQ;
 use protocol::api::peer::{Gains, HaveQuery, MAX_WAIT_S};
 use protocol::api::tracker::{Have, MAX_PEERS, PeerEntry, Peers};
+use protocol::torrent::JsonParts;
 use protocol::{ChunkSet, ShortId, TorrentId};
 use swarm::Gathering;
 use tokio::time::Instant;
@@ -35,11 +38,16 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) async fn json(State(context): State<Arc<Context>>, Path(id): Path<String>) -> Response<Body> {
     match find(&context, &id) {
         Ok(holding) => {
+            let torrent = holding.torrent();
+            // Written while it is sent: up to 128 MiB of it would be for those who ask, who are few.
+            let parts = JsonParts::new(Arc::clone(torrent), torrent.tracker().cloned());
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
                 (header::CACHE_CONTROL, IMMUTABLE),
+                (header::CONTENT_LENGTH, HeaderValue::from(parts.length())),
             ];
-            (headers, holding.json()).into_response()
+            let body = Body::from_stream(stream::iter(parts.map(Ok::<_, Infallible>)));
+            (headers, body).into_response()
         }
         Err(refusal) => refusal,
     }

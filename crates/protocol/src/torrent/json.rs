@@ -1,4 +1,4 @@
-//! torrent.json: reading is validating, and every refusal names its field (threat A3).
+//! torrent.json is read: reading is validating, and every refusal names its field (threat A3).
 //!
 //! Nothing is allocated for what a file merely claims: the only large table grows with the hashes that are there.
 
@@ -6,12 +6,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{SeqAccess, Visitor};
-use serde::ser::SerializeSeq;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
-use super::{
-    ChunkHashes, ChunkSize, FileEntry, Layout, LayoutError, MAX_CHUNKS, NewFile, Shape, Torrent, TorrentError,
-};
+use super::{ChunkHashes, ChunkSize, Layout, LayoutError, MAX_CHUNKS, NewFile, Torrent, TorrentError};
 use crate::base_url::BadUrl;
 use crate::{BaseUrl, FilePath, Hash, HashAlgorithm, NameError};
 
@@ -152,39 +149,6 @@ impl Torrent {
             .transpose()?;
         Ok(Torrent::new(layout, hashes, read.file_hash, tracker)?)
     }
-
-    /// Writes it, deterministically: the same torrent gives the same bytes.
-    pub fn to_json(&self) -> Vec<u8> {
-        self.written(self.tracker())
-    }
-
-    /// As [`Torrent::to_json`], of the torrent without its tracker.
-    pub fn to_json_without_tracker(&self) -> Vec<u8> {
-        self.written(None)
-    }
-
-    fn written(&self, tracker: Option<&BaseUrl>) -> Vec<u8> {
-        let mut json = Vec::with_capacity(self.json_length());
-        serde_json::to_writer(&mut json, &Written(self, tracker))
-            .unwrap_or_else(|_| unreachable!("strings, numbers and lists always serialize"));
-        json.push(b'\n');
-        json
-    }
-
-    /// Bytes of its torrent.json, or somewhat more; less only where names are long and full of what JSON escapes. A text that grows by
-    /// doubling takes three times as much memory while it does.
-    fn json_length(&self) -> usize {
-        /// Names of the fields, tracker, hash, and the name where it needs no escapes.
-        const HEAD: usize = 1024;
-        const FILE: usize = r#"{"path":"","size":,"exec":false,"firstChunk":,"chunkCount":},"#.len();
-        const CHUNK: usize = r#"{"orderNumber":,"hash":""},"#.len();
-        let digits = |number: u64| 1 + number.checked_ilog10().unwrap_or(0) as usize;
-        let count = digits(self.chunk_count().into());
-        let file = |file: &FileEntry| FILE + file.path.as_str().len() + digits(file.size) + 2 * count;
-        let chunk = CHUNK + count + 2 * self.algorithm().length();
-        let files = self.layout().files().iter().map(file).sum::<usize>();
-        HEAD + files + chunk * self.chunk_count() as usize
-    }
 }
 
 fn path_field(
@@ -320,101 +284,5 @@ impl<'de> Visitor<'de> for RawHashesVisitor {
             next += 1;
         }
         Ok(hashes)
-    }
-}
-
-/// Keys in the described order first, ours behind them, the long list last so that a person can read the head.
-struct Written<'a>(&'a Torrent, Option<&'a BaseUrl>);
-
-impl Serialize for Written<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let Written(torrent, tracker) = *self;
-        let layout = torrent.layout();
-        let mut map = s.serialize_map(None)?;
-        map.serialize_entry("fileName", layout.name().as_str())?;
-        map.serialize_entry("chunkSize", &layout.chunk_size().get())?;
-        map.serialize_entry("trackerUrl", &tracker.map_or(String::new(), BaseUrl::to_tracker_url))?;
-        map.serialize_entry("fileHash", &torrent.file_hash())?;
-        map.serialize_entry("fileSize", &torrent.size())?;
-        map.serialize_entry("hashAlgorithm", &torrent.algorithm())?;
-        match layout.shape() {
-            Shape::File if layout.files()[0].executable => map.serialize_entry("exec", &true)?,
-            Shape::File => {}
-            Shape::Folder => map.serialize_entry("files", &WrittenFiles(layout))?,
-        }
-        map.serialize_entry("chunks", &WrittenChunks(torrent.hashes()))?;
-        map.end()
-    }
-}
-
-struct WrittenFiles<'a>(&'a Layout);
-
-impl Serialize for WrittenFiles<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct WrittenFile<'a> {
-            path: &'a str,
-            size: u64,
-            exec: bool,
-            first_chunk: u32,
-            chunk_count: u32,
-        }
-        let mut seq = s.serialize_seq(Some(self.0.files().len()))?;
-        for entry in self.0.files() {
-            seq.serialize_element(&WrittenFile {
-                path: entry.path.as_str(),
-                size: entry.size,
-                exec: entry.executable,
-                first_chunk: entry.first_chunk,
-                chunk_count: entry.chunk_count,
-            })?;
-        }
-        seq.end()
-    }
-}
-
-struct WrittenChunks<'a>(&'a ChunkHashes);
-
-impl Serialize for WrittenChunks<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct WrittenChunk {
-            order_number: u32,
-            hash: Hash,
-        }
-        let mut seq = s.serialize_seq(Some(self.0.len() as usize))?;
-        for (order_number, hash) in (0u32..).zip(self.0.iter()) {
-            seq.serialize_element(&WrittenChunk { order_number, hash })?;
-        }
-        seq.end()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_has_room_from_the_start_and_hardly_more() {
-        for count in [0, 1, 9, 10, 1000] {
-            let mut hashes = ChunkHashes::new(HashAlgorithm::Blake3);
-            let files: Vec<NewFile> = (0..count)
-                .map(|at: u64| {
-                    hashes.push(&HashAlgorithm::Blake3.digest(&at.to_le_bytes())).unwrap();
-                    let path = FilePath::new(&format!("folder/file {at:04}")).unwrap();
-                    NewFile { path, size: at + 1, executable: at.is_multiple_of(2) }
-                })
-                .collect();
-            let name = FilePath::name("top").unwrap();
-            let layout = Layout::folder(name, files, ChunkSize::new(4096).unwrap()).unwrap();
-            let whole = hashes.combined();
-            let torrent = Torrent::new(layout, hashes, whole, None).unwrap();
-            let (room, length) = (torrent.json_length(), torrent.to_json().len());
-            assert_eq!(torrent.to_json_without_tracker(), torrent.to_json(), "it has none");
-            assert!(length <= room && room <= length + length / 20 + 1024, "{length} bytes in {room}");
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! The torrent: what a file or folder is made of, and the proof of each part.
 //!
 //! [`layout`] says where chunks lie, [`hashes`] what they must hash to, [`chunk_size`] how large they are,
-//! `by_hash` which chunks have a hash, [`id`] what the whole is called, [`json`] how it stands in torrent.json.
+//! `by_hash` which chunks have a hash, [`id`] what the whole is called, `json` and `text` how torrent.json is read and
+//! written.
 
 mod by_hash;
 pub mod chunk_size;
@@ -9,6 +10,7 @@ pub mod hashes;
 pub mod id;
 mod json;
 pub mod layout;
+mod text;
 
 use std::sync::OnceLock;
 
@@ -16,6 +18,7 @@ pub use chunk_size::ChunkSize;
 pub use hashes::ChunkHashes;
 pub use json::{MAX_TORRENT_JSON, ParseError};
 pub use layout::{FileEntry, Layout, LayoutError, NewFile, Shape, Span};
+pub use text::JsonParts;
 
 use self::by_hash::ByHash;
 use crate::{BaseUrl, ChunkIndex, ChunkSet, Hash, HashAlgorithm, TorrentId};
@@ -35,6 +38,8 @@ pub struct Torrent {
     id: TorrentId,
     /// Made when it is first asked for.
     by_hash: OnceLock<ByHash>,
+    /// Bytes of the lists in its torrent.json, counted when they are first asked for.
+    lists_length: OnceLock<usize>,
 }
 
 /// Parts that do not belong together.
@@ -74,7 +79,15 @@ impl Torrent {
             return Err(TorrentError::FileHash);
         }
         let id = id::of(&layout, &hashes);
-        Ok(Torrent { layout, hashes, file_hash, tracker, id, by_hash: OnceLock::new() })
+        Ok(Torrent {
+            layout,
+            hashes,
+            file_hash,
+            tracker,
+            id,
+            by_hash: OnceLock::new(),
+            lists_length: OnceLock::new(),
+        })
     }
 
     /// The file's or folder's name.

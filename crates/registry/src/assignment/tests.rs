@@ -26,7 +26,7 @@ fn crowded() -> (Registry, SmallRng, Torrent) {
     let combined = hashes.combined();
     let torrent = Torrent::new(layout, hashes, combined, None).unwrap();
     let registry = Registry::new(Limits::default());
-    registry.publish(Time::ZERO, &Arc::new(torrent.clone()), torrent.to_json().into()).unwrap();
+    registry.publish(Time::ZERO, &Arc::new(torrent.clone())).unwrap();
     let mut rng = SmallRng::seed_from_u64(1);
     let mut first = ChunkSet::empty(CHUNKS.into());
     first.insert(ChunkIndex::new(0));

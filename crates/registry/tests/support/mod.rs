@@ -132,7 +132,7 @@ impl World {
     }
 
     pub(crate) fn publish(&mut self, now: Time, torrent: &Arc<Torrent>) {
-        self.registry.publish(now, torrent, torrent.to_json().into()).unwrap();
+        self.registry.publish(now, torrent).unwrap();
     }
 
     /// Peer `number` announces at its own URL with its own token.

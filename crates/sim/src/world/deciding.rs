@@ -17,8 +17,12 @@ impl World<'_> {
         let Some(mut brain) = self.node(id).brain.take() else { return };
         let mut actions = std::mem::take(&mut self.actions);
         let (before, stores) = (brain.remaining(), matches!(event, Event::ChunkStored { .. }));
+        let armed = brain.wake_at();
         brain.handle(now, event, &mut actions);
-        self.arm(id, brain.wake_at());
+        // Most events change nothing about it, and nothing need be looked at then.
+        if brain.wake_at() != armed {
+            self.arm(id, brain.wake_at());
+        }
         self.node(id).brain = Some(brain);
         self.check(id, before, stores);
         for action in actions.drain(..) {

@@ -130,8 +130,7 @@ pub fn torrentify_source(
         (hashes, file_hash)
     };
     let torrent = Torrent::new(layout, hashes, file_hash, options.tracker)?;
-    // Only long paths in great number come near it, so the text is seldom made here.
-    if longest_json(torrent.layout()) > MAX_TORRENT_JSON && torrent.to_json().len() > MAX_TORRENT_JSON {
+    if torrent.json_length() > MAX_TORRENT_JSON {
         return Err(TorrentifyError::TooLarge);
     }
     Ok((torrent, Source { disk: Arc::new(disk), base, stamps: found.stamps }))
@@ -179,18 +178,6 @@ fn name_of(path: &Path) -> Result<FilePath, TorrentifyError> {
     };
     let text = name.to_str().ok_or_else(|| TorrentifyError::NotText { path: path.to_owned() })?;
     FilePath::name(text).map_err(|reason| TorrentifyError::Name { path: path.to_owned(), reason })
-}
-
-/// No torrent.json of this layout is longer.
-fn longest_json(layout: &Layout) -> usize {
-    /// `{"orderNumber":1048575,"hash":"…"},` with a hash of 64 digits.
-    const CHUNK: usize = 100;
-    /// The other fields of a file, and of the torrent.
-    const FILE: usize = 200;
-    /// JSON's longest escape of a byte: `\u001b`.
-    const ESCAPED: usize = 6;
-    let files = layout.files().iter().map(|file| FILE + ESCAPED * file.path.as_str().len());
-    layout.chunk_count() as usize * CHUNK + files.sum::<usize>() + 1024 + ESCAPED * 255
 }
 
 /// The content while it is hashed.
@@ -295,25 +282,5 @@ impl Reading<'_> {
 
     fn changed(&self, file: usize) -> TorrentifyError {
         TorrentifyError::Changed { path: self.disk.path(&self.place(file)) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_estimate_of_the_json_is_never_short() {
-        let name = FilePath::name("\u{1b}").unwrap();
-        for (files, size) in [(0, 0), (1, 0), (300, 0), (300, 3), (2, 5000)] {
-            let path = |file| FilePath::new(&format!("\u{1b}\u{1b}\u{1b}/{file:03}")).unwrap();
-            let files = (0..files).map(|file| NewFile { path: path(file), size, executable: true });
-            let layout = Layout::folder(name.clone(), files.collect(), ChunkSize::new(1).unwrap()).unwrap();
-            let (longest, count) = (longest_json(&layout), layout.chunk_count() as usize);
-            let hashes = ChunkHashes::from_raw(HashAlgorithm::Blake3, vec![255; 32 * count]).unwrap();
-            let whole = hashes.combined();
-            let torrent = Torrent::new(layout, hashes, whole, None).unwrap();
-            assert!(torrent.to_json().len() <= longest, "{} > {longest}", torrent.to_json().len());
-        }
     }
 }
