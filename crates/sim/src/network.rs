@@ -28,18 +28,23 @@ pub(crate) fn slice_of(chunk_bytes: u32) -> u32 {
     (chunk_bytes / SLICES).clamp(SLICE.0, SLICE.1)
 }
 
-/// A body being sent.
+/// A body being sent, as far as each slice of its uplink looks at it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
     pub(crate) request: RequestId,
-    /// Who gets it.
-    pub(crate) to: NodeId,
     /// Its slot, until the rest of it is buffered.
     pub(crate) slot: Option<Ticket>,
-    /// Payload bytes not sent yet.
-    pub(crate) left: u32,
     /// Its next slice, not before this.
     pub(crate) next_at: Time,
+}
+
+/// What its own slices need besides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body {
+    /// Who gets it.
+    pub(crate) to: NodeId,
+    /// Payload bytes not sent yet.
+    pub(crate) left: u32,
     /// Bytes a round trip that its connection is good for by now.
     pub(crate) window: u64,
     /// Bytes that its receiver's brain was not told of, and when it last was told of some.
@@ -49,7 +54,7 @@ pub(crate) struct Flow {
     pub(crate) of_new: bool,
 }
 
-impl Flow {
+impl Body {
     /// How long its connection needs for a slice, were there room for all of it: a window a round trip, which doubles
     /// with each up to `most` (slow start).
     pub(crate) fn pace(&mut self, slice: u32, round_trip: Duration, most: u64) -> Duration {
@@ -72,7 +77,9 @@ pub(crate) struct Uplink {
     pub(crate) armed: Option<Time>,
     /// Bytes of control traffic that are to be sent with the next slice.
     pub(crate) debt: u64,
-    pub(crate) flows: Vec<Flow>,
+    /// What is being sent, but for a body whose last slice is. Apart from the bodies: each slice looks at all of them.
+    flows: Vec<Flow>,
+    bodies: Vec<Body>,
     /// When the slice being sent is out.
     pub(crate) busy_until: Time,
     /// The body whose last slice is being sent.
@@ -83,7 +90,7 @@ pub(crate) struct Uplink {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Next {
     /// A slice of this body.
-    Send(Flow),
+    Send(Flow, Body),
     /// Nothing before this.
     Wait(Time),
     /// Nothing.
@@ -96,16 +103,32 @@ impl Uplink {
         let may_send = self.flows.iter().filter(|flow| flow.next_at <= now).count();
         if let Some(nth) = draw.checked_rem(may_send) {
             let mut those = (0..self.flows.len()).filter(|&at| self.flows[at].next_at <= now);
-            return those.nth(nth).map_or(Next::Idle, |at| Next::Send(self.flows.swap_remove(at)));
+            let next = those.nth(nth).map(|at| self.take(at));
+            return next.map_or(Next::Idle, |(flow, body)| Next::Send(flow, body));
         }
         let first = self.flows.iter().map(|flow| flow.next_at).min();
         first.map_or(Next::Idle, Next::Wait)
     }
 
+    /// A body has more to send.
+    pub(crate) fn push(&mut self, flow: Flow, body: Body) {
+        self.flows.push(flow);
+        self.bodies.push(body);
+    }
+
+    fn take(&mut self, at: usize) -> (Flow, Body) {
+        (self.flows.swap_remove(at), self.bodies.swap_remove(at))
+    }
+
+    /// What is being sent, but for a body whose last slice is.
+    pub(crate) fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
     /// Forgets a body that nobody waits for; the slot it still has.
     pub(crate) fn drop_flow(&mut self, request: RequestId) -> Option<Ticket> {
         let at = self.flows.iter().position(|flow| flow.request == request)?;
-        self.flows.swap_remove(at).slot
+        self.take(at).0.slot
     }
 
     /// Takes the slot of a body whose rest is buffered.

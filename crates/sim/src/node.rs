@@ -9,7 +9,7 @@ use swarm::{Download, FetchId, FirstCopies, PeerKey, Ticket, Upload};
 
 use crate::network::{Downlink, Uplink};
 use crate::requests::RequestId;
-use crate::roster::Roster;
+use crate::roster::{Place, Roster};
 use crate::tracker::Answer;
 
 /// A simulated peer's number.
@@ -99,7 +99,7 @@ pub(crate) struct Follower {
     pub(crate) group: u32,
     /// As whom it knows the peer, and where in its roster that was found last.
     pub(crate) key: PeerKey,
-    pub(crate) place: u32,
+    pub(crate) place: Place,
 }
 
 /// A chunk that was stored, and when: 12 bytes, because a large run has tens of millions.

@@ -4,6 +4,7 @@ use protocol::{ChunkIndex, Time};
 use swarm::{FetchId, PeerKey, Ticket};
 
 use crate::node::NodeId;
+use crate::roster::Place;
 
 /// One request; an id of one that is over finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,9 @@ pub(crate) enum Stage {
 pub(crate) struct Request {
     pub(crate) from: NodeId,
     pub(crate) to: NodeId,
+    /// As whom the one who asks knows the other, and where in its roster that was found last.
     pub(crate) key: PeerKey,
+    pub(crate) place: Place,
     pub(crate) fetch: FetchId,
     pub(crate) chunk: ChunkIndex,
     pub(crate) stage: Stage,

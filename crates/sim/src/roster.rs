@@ -22,8 +22,9 @@ const ACQUAINTANCES: usize = 256;
 /// Most of them in one answer.
 const TOLD: usize = protocol::api::tracker::MAX_PEERS;
 
-/// A neighbour.
+/// A neighbour. One cache line: each request, body and gain looks at one of sixty of a peer that is in no cache.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Member {
     pub(crate) key: PeerKey,
     pub(crate) node: NodeId,
@@ -32,13 +33,13 @@ pub(crate) struct Member {
     /// The brain knows of it.
     pub(crate) met: bool,
     /// What was heard of it before it was met.
-    hearsay: Option<Gained>,
+    hearsay: Option<Box<Gained>>,
     pub(crate) reading: Reading,
     /// It holds anything, as far as is known.
     something: bool,
     /// Requests under way, and the connections that were needed for the most of them at a time.
-    pub(crate) flying: u32,
-    pub(crate) connections: u32,
+    pub(crate) flying: u16,
+    pub(crate) connections: u16,
     /// Bytes a round trip that a connection to it was good for, and when.
     window: (u64, Time),
 }
@@ -57,7 +58,7 @@ impl Member {
     /// Of what it gained, in order, what was not read.
     pub(crate) fn unread<'a>(&self, gains: &'a [Gain]) -> &'a [Gain] {
         let Reading::Upto(cursor) = self.reading else { return &[] };
-        gains.get(cursor..).unwrap_or_default()
+        gains.get(cursor as usize..).unwrap_or_default()
     }
 
     /// Reads what it gained by then, of `chunks` in all.
@@ -65,8 +66,8 @@ impl Member {
         let seen = self.unread(gains).iter().take_while(|gain| gain.at() <= until);
         let runs: Vec<_> = seen.map(|gain| (gain.chunk(), gain.chunk())).collect();
         if let (Reading::Upto(cursor), false) = (self.reading, runs.is_empty()) {
-            let read = cursor + runs.len();
-            self.reading = if read == chunks as usize { Reading::Done } else { Reading::Upto(read) };
+            let read = cursor + u32::try_from(runs.len()).unwrap_or(u32::MAX);
+            self.reading = if read == chunks { Reading::Done } else { Reading::Upto(read) };
             self.something = true;
         }
         runs
@@ -98,7 +99,7 @@ pub(crate) enum Reading {
     /// It has not answered yet.
     NotYet,
     /// So many of its gains.
-    Upto(usize),
+    Upto(u32),
     /// It holds everything: nothing more to read.
     Done,
 }
@@ -109,7 +110,7 @@ pub(crate) struct Roster {
     /// Most of them: `neighbours_most` of its brain.
     most: usize,
     members: Vec<Member>,
-    /// Key and peer of each member again, side by side: they are looked through at every message, and members are a cache line and a half each.
+    /// Key and peer of each member again, side by side: they are looked through at many messages, and members are a cache line each.
     keys: Vec<PeerKey>,
     nodes: Vec<NodeId>,
     last_key: u32,
@@ -118,6 +119,15 @@ pub(crate) struct Roster {
     next_asked: u32,
     /// Who was seen alive, the latest last.
     acquaintances: Vec<NodeId>,
+}
+
+/// Where in a roster a member was found last. Of more than there are numbers, the last ones are never found again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(u16);
+
+impl Place {
+    /// It was not looked for yet.
+    pub(crate) const UNKNOWN: Place = Place(u16::MAX);
 }
 
 /// What a sighting leads to.
@@ -147,13 +157,13 @@ impl Roster {
         Some(&mut self.members[at])
     }
 
-    /// The same of a member that was at `place` when it was looked for last: of sixty that are told of a gain, most still are, and their
-    /// keys need not be searched. Notes where it is.
-    pub(crate) fn get_near(&mut self, key: PeerKey, place: &mut u32) -> Option<&mut Member> {
-        if self.members.get(*place as usize).is_none_or(|member| member.key != key) {
-            *place = u32::try_from(self.place_of(key)?).unwrap_or(u32::MAX);
+    /// The same of a member that was at `place` when it was looked for last: most still are, and their keys need not be searched.
+    /// Notes where it is.
+    pub(crate) fn get_near(&mut self, key: PeerKey, place: &mut Place) -> Option<&mut Member> {
+        if self.members.get(usize::from(place.0)).is_none_or(|member| member.key != key) {
+            *place = Place(u16::try_from(self.place_of(key)?).unwrap_or(u16::MAX));
         }
-        self.members.get_mut(*place as usize)
+        self.members.get_mut(usize::from(place.0))
     }
 
     pub(crate) fn key_of(&self, node: NodeId) -> Option<PeerKey> {
@@ -213,7 +223,7 @@ impl Roster {
         if member.met {
             sighted.events.push(Event::PeerGained { peer: key, chunks: gained });
         } else {
-            member.hearsay = Some(gained);
+            member.hearsay = Some(Box::new(gained));
             sighted.ask = self.met(key, &mut sighted.events);
         }
         sighted
@@ -227,7 +237,7 @@ impl Roster {
             return false;
         }
         events.push(Event::PeerFound { peer: key });
-        events.extend(member.hearsay.take().map(|chunks| Event::PeerGained { peer: key, chunks }));
+        events.extend(member.hearsay.take().map(|chunks| Event::PeerGained { peer: key, chunks: *chunks }));
         few
     }
 
@@ -313,3 +323,6 @@ impl Roster {
         self.acquaintances.iter().rev().copied().take(TOLD)
     }
 }
+
+/// What is said of its size holds.
+const _: () = assert!(size_of::<Member>() == 64, "a neighbour is one cache line");

@@ -12,14 +12,20 @@ pub(crate) struct Availability {
     complete: u32,
     /// Missing chunks that no other neighbour holds: `ends` says it too, but is elsewhere in memory, and every event asks for it.
     rarest: u32,
-    /// Neighbours that hold this chunk and not everything. No meaning once the chunk is stored.
-    partial: Vec<u16>,
+    chunks: Vec<Standing>,
     /// The missing chunks, commonest first.
     order: Vec<u32>,
-    /// Where a chunk lies in `order`; [`NOWHERE`] unless it is missing.
-    position: Vec<u32>,
     /// `order[ends[n + 1]..ends[n]]` are the missing chunks that `n` partial neighbours hold; the last entry is 0.
     ends: Vec<u32>,
+}
+
+/// What is known of one chunk, side by side: each gain asks for both.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    /// Where it lies in `order`; [`NOWHERE`] unless it is missing.
+    position: u32,
+    /// Neighbours that hold it and not everything. No meaning once the chunk is stored.
+    partial: u16,
 }
 
 const NOWHERE: u32 = u32::MAX;
@@ -31,9 +37,8 @@ impl Availability {
         Availability {
             complete: 0,
             rarest: 0,
-            partial: vec![0; len],
+            chunks: vec![Standing { position: NOWHERE, partial: 0 }; len],
             order: Vec::new(),
-            position: vec![NOWHERE; len],
             ends: vec![0, 0],
         }
     }
@@ -54,7 +59,7 @@ impl Availability {
 
     /// How many neighbours that do not hold everything hold `chunk`.
     pub(crate) fn partial(&self, chunk: u32) -> u16 {
-        self.partial[chunk as usize]
+        self.chunks[chunk as usize].partial
     }
 
     /// How many neighbours hold `chunk`.
@@ -80,8 +85,8 @@ impl Availability {
 
     /// `chunk` became missing.
     pub(crate) fn enter(&mut self, chunk: u32) {
-        debug_assert_eq!(self.position[chunk as usize], NOWHERE, "chunk {chunk} is missing already");
-        let count = self.partial[chunk as usize] as usize;
+        debug_assert_eq!(self.chunks[chunk as usize].position, NOWHERE, "chunk {chunk} is missing already");
+        let count = self.chunks[chunk as usize].partial as usize;
         self.reach(count);
         #[expect(
             clippy::cast_possible_truncation,
@@ -101,23 +106,24 @@ impl Availability {
 
     /// `chunk` is missing no more.
     pub(crate) fn leave(&mut self, chunk: u32) {
-        let mut hole = self.position[chunk as usize];
+        let mut hole = self.chunks[chunk as usize].position;
         debug_assert_ne!(hole, NOWHERE, "chunk {chunk} is not missing");
-        let count = self.partial[chunk as usize] as usize;
+        let count = self.chunks[chunk as usize].partial as usize;
         for bucket in (0..=count).rev() {
             self.ends[bucket] -= 1;
             hole = self.shift(self.ends[bucket], hole);
         }
         self.order.pop();
-        self.position[chunk as usize] = NOWHERE;
+        self.chunks[chunk as usize].position = NOWHERE;
         self.rarest -= u32::from(count == 0);
     }
 
     /// One more partial neighbour holds `chunk`.
     pub(crate) fn gained(&mut self, chunk: u32) {
-        let count = self.partial[chunk as usize] as usize;
-        self.partial[chunk as usize] += 1;
-        if self.position[chunk as usize] != NOWHERE {
+        let standing = &mut self.chunks[chunk as usize];
+        let count = standing.partial as usize;
+        standing.partial += 1;
+        if standing.position != NOWHERE {
             self.reach(count + 1);
             self.swap(chunk, self.ends[count + 1]);
             self.ends[count + 1] += 1;
@@ -127,9 +133,10 @@ impl Availability {
 
     /// One partial neighbour less holds `chunk`.
     pub(crate) fn lost(&mut self, chunk: u32) {
-        let count = self.partial[chunk as usize] as usize;
-        self.partial[chunk as usize] -= 1;
-        if self.position[chunk as usize] != NOWHERE {
+        let standing = &mut self.chunks[chunk as usize];
+        let count = standing.partial as usize;
+        standing.partial -= 1;
+        if standing.position != NOWHERE {
             self.ends[count] -= 1;
             self.swap(chunk, self.ends[count]);
             self.rarest += u32::from(count == 1);
@@ -153,11 +160,11 @@ impl Availability {
 
     fn place(&mut self, chunk: u32, at: u32) {
         self.order[at as usize] = chunk;
-        self.position[chunk as usize] = at;
+        self.chunks[chunk as usize].position = at;
     }
 
     fn swap(&mut self, chunk: u32, with: u32) {
-        let (from, other) = (self.position[chunk as usize], self.order[with as usize]);
+        let (from, other) = (self.chunks[chunk as usize].position, self.order[with as usize]);
         self.place(other, from);
         self.place(chunk, with);
     }
@@ -172,7 +179,7 @@ impl Availability {
             for &chunk in self.bucket(count).unwrap_or_default() {
                 assert_eq!(usize::from(self.partial(chunk)), count, "bucket of chunk {chunk}");
                 assert_eq!(
-                    self.order[self.position[chunk as usize] as usize], chunk,
+                    self.order[self.chunks[chunk as usize].position as usize], chunk,
                     "position of chunk {chunk}"
                 );
                 assert!(missing.contains(chunk), "chunk {chunk} is ordered but not missing");

@@ -49,7 +49,6 @@ pub struct Download {
     look_at: Option<Time>,
     table: ChunkTable,
     fetches: Inflight,
-    neighbours: Neighbourhood,
     config: Arc<Config>,
     finder: Finder,
     /// When pauses of neighbours end. An entry may be stale: a pause can be prolonged.
@@ -61,6 +60,7 @@ pub struct Download {
     /// When a neighbour gave way to a newcomer last.
     renewed_at: Option<Time>,
     picker: Picker,
+    neighbours: Neighbourhood,
 }
 
 /// Why nothing moves: what to tell somebody who waits.

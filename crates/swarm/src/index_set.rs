@@ -6,9 +6,9 @@
 /// A set of indexes below a fixed length.
 #[derive(Clone, Debug)]
 pub(crate) struct IndexSet {
+    /// The words of the set, and behind them their summary: bit `n` of that says that word `n` is not 0. In one piece of memory,
+    /// since each gain of each neighbour changes both.
     words: Vec<u64>,
-    /// Bit `n` says that `words[n]` is not 0.
-    summary: Vec<u64>,
     len: u32,
     count: u32,
 }
@@ -16,8 +16,8 @@ pub(crate) struct IndexSet {
 impl IndexSet {
     /// No index below `len`.
     pub(crate) fn empty(len: u32) -> Self {
-        let words = (len as usize).div_ceil(64);
-        IndexSet { words: vec![0; words], summary: vec![0; words.div_ceil(64)], len, count: 0 }
+        let words = words_of(len);
+        IndexSet { words: vec![0; words + words.div_ceil(64)], len, count: 0 }
     }
 
     /// Every index below `len`.
@@ -43,15 +43,16 @@ impl IndexSet {
     }
 
     pub(crate) fn contains(&self, index: u32) -> bool {
-        self.words.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+        index < self.len && self.words[index as usize / 64] >> (index % 64) & 1 == 1
     }
 
     /// Adds `index`; true when it was not there.
     pub(crate) fn insert(&mut self, index: u32) -> bool {
+        debug_assert!(index < self.len, "index {index} of a set below {}", self.len);
         let at = index as usize / 64;
         let new = !self.contains(index);
         self.words[at] |= 1 << (index % 64);
-        self.summary[at / 64] |= 1 << (at % 64);
+        *self.summary_of(at) |= 1 << (at % 64);
         self.count += u32::from(new);
         new
     }
@@ -63,7 +64,7 @@ impl IndexSet {
             let at = index as usize / 64;
             self.words[at] &= !(1 << (index % 64));
             if self.words[at] == 0 {
-                self.summary[at / 64] &= !(1 << (at % 64));
+                *self.summary_of(at) &= !(1 << (at % 64));
             }
             self.count -= 1;
         }
@@ -72,24 +73,36 @@ impl IndexSet {
 
     /// The lowest member that is `from` or more.
     pub(crate) fn next(&self, from: u32) -> Option<u32> {
-        search(from, self.words.len(), |at| self.words[at], |at| self.summary[at])
+        let (words, summary) = self.parts();
+        search(from, words.len(), |at| words[at], |at| summary[at])
     }
 
     /// The lowest index that is `from` or more and in both sets (of the same length).
     pub(crate) fn next_common(&self, other: &IndexSet, from: u32) -> Option<u32> {
         debug_assert_eq!(self.len, other.len, "sets of different torrents");
-        search(
-            from,
-            self.words.len(),
-            |at| self.words[at] & other.words[at],
-            |at| self.summary[at] & other.summary[at],
-        )
+        let ((words, summary), (others, other_summary)) = (self.parts(), other.parts());
+        search(from, words.len(), |at| words[at] & others[at], |at| summary[at] & other_summary[at])
+    }
+
+    /// The words, and their summary.
+    fn parts(&self) -> (&[u64], &[u64]) {
+        self.words.split_at(words_of(self.len))
+    }
+
+    /// The word of the summary that speaks of word `at`.
+    fn summary_of(&mut self, at: usize) -> &mut u64 {
+        &mut self.words[words_of(self.len) + at / 64]
     }
 
     /// The members, lowest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(self.next(0), |&index| self.next(index + 1))
     }
+}
+
+/// Words of a set of this length.
+const fn words_of(len: u32) -> usize {
+    (len as usize).div_ceil(64)
 }
 
 /// The lowest bit at `from` or after in the words given by `word`; a bit of `summary` may be set in vain, never

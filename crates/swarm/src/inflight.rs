@@ -4,7 +4,7 @@
 //! A fetch *flies* until its body is whole, and is then *landed* while the bytes are verified and written: it no
 //! longer takes a place at its neighbour, but the neighbour is still to blame if the bytes are wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use protocol::{ChunkIndex, Time};
@@ -83,15 +83,17 @@ pub(crate) fn bytes_in(rate: u64, time: Duration) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// The fetches under way, oldest first.
+/// The fetches under way, oldest first: some dozens of a large torrent, [`Config::in_flight_most`] of a folder of small files. In
+/// arrays side by side: to look through all of them costs less than a tree that is in no cache.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Inflight {
     flying: usize,
     next: u64,
     slow: BTreeSet<FetchId>,
-    fetches: BTreeMap<FetchId, Fetch>,
-    by_chunk: BTreeSet<(ChunkIndex, FetchId)>,
+    ids: Vec<FetchId>,
+    chunks: Vec<ChunkIndex>,
+    fetches: Vec<Fetch>,
 }
 
 impl Inflight {
@@ -111,7 +113,9 @@ impl Inflight {
     pub(crate) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex) -> FetchId {
         let id = FetchId::new(self.next);
         self.next += 1;
-        let fetch = Fetch {
+        self.ids.push(id);
+        self.chunks.push(chunk);
+        self.fetches.push(Fetch {
             peer,
             chunk,
             started: now,
@@ -120,9 +124,7 @@ impl Inflight {
             landed: false,
             slow: false,
             mark: (now, 0),
-        };
-        self.fetches.insert(id, fetch);
-        self.by_chunk.insert((chunk, id));
+        });
         self.flying += 1;
         debug_assert!(
             self.of_chunk(chunk).count() <= Self::COPIES_MOST,
@@ -131,37 +133,43 @@ impl Inflight {
         id
     }
 
+    fn place_of(&self, id: FetchId) -> Option<usize> {
+        self.ids.binary_search(&id).ok()
+    }
+
     pub(crate) fn get(&self, id: FetchId) -> Option<&Fetch> {
-        self.fetches.get(&id)
+        Some(&self.fetches[self.place_of(id)?])
     }
 
     pub(crate) fn get_mut(&mut self, id: FetchId) -> Option<&mut Fetch> {
-        self.fetches.get_mut(&id)
+        let at = self.place_of(id)?;
+        Some(&mut self.fetches[at])
     }
 
     /// The fetches of `chunk`, flying or landed, oldest first.
     pub(crate) fn of_chunk(&self, chunk: ChunkIndex) -> impl Iterator<Item = FetchId> + '_ {
-        self.by_chunk.range((chunk, FetchId::new(0))..=(chunk, FetchId::new(u64::MAX))).map(|&(_, id)| id)
+        let those = self.chunks.iter().zip(&self.ids).filter(move |&(other, _)| *other == chunk);
+        those.map(|(_, id)| *id)
     }
 
     /// The fetches that fly, oldest first.
     pub(crate) fn iter_flying(&self) -> impl Iterator<Item = (FetchId, &Fetch)> {
-        self.fetches.iter().filter(|(_, fetch)| !fetch.landed).map(|(&id, fetch)| (id, fetch))
+        self.iter().filter(|(_, fetch)| !fetch.landed)
     }
 
     /// The flying fetches that are stuck.
     pub(crate) fn iter_slow(&self) -> impl Iterator<Item = (FetchId, &Fetch)> {
-        self.slow.iter().filter_map(|id| Some((*id, self.fetches.get(id)?)))
+        self.slow.iter().filter_map(|id| Some((*id, self.get(*id)?)))
     }
 
     /// Marks a flying fetch as stuck or not; true when that is news.
     pub(crate) fn set_slow(&mut self, id: FetchId, slow: bool) -> bool {
-        let Some(fetch) = self.fetches.get_mut(&id) else { return false };
+        let Some(fetch) = self.get_mut(id) else { return false };
         let news = fetch.slow != slow;
         fetch.slow = slow;
         if slow {
             self.slow.insert(id);
-        } else {
+        } else if news {
             self.slow.remove(&id);
         }
         news
@@ -170,7 +178,7 @@ impl Inflight {
     /// The body of a flying fetch is whole.
     pub(crate) fn land(&mut self, id: FetchId) {
         self.set_slow(id, false);
-        if let Some(fetch) = self.fetches.get_mut(&id) {
+        if let Some(fetch) = self.get_mut(id) {
             debug_assert!(!fetch.landed, "a fetch lands once");
             fetch.landed = true;
             self.flying -= 1;
@@ -179,24 +187,30 @@ impl Inflight {
 
     /// Forgets a fetch.
     pub(crate) fn remove(&mut self, id: FetchId) -> Option<Fetch> {
-        let fetch = self.fetches.remove(&id)?;
-        self.by_chunk.remove(&(fetch.chunk, id));
-        self.slow.remove(&id);
+        let at = self.place_of(id)?;
+        self.ids.remove(at);
+        self.chunks.remove(at);
+        let fetch = self.fetches.remove(at);
+        if fetch.slow {
+            self.slow.remove(&id);
+        }
         self.flying -= usize::from(!fetch.landed);
         Some(fetch)
     }
 
-    /// All fetches, for checking.
+    /// All fetches, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (FetchId, &Fetch)> {
-        self.fetches.iter().map(|(&id, fetch)| (id, fetch))
+        self.ids.iter().copied().zip(&self.fetches)
     }
 
-    /// Asserts that the indexes agree with the table.
+    /// Asserts that the arrays agree with one another.
     pub(crate) fn check_invariants(&self) {
-        assert_eq!(self.by_chunk.len(), self.fetches.len(), "the index by chunk covers every fetch");
+        let lengths = (self.chunks.len(), self.fetches.len());
+        assert_eq!(lengths, (self.ids.len(), self.ids.len()), "the arrays cover every fetch");
+        assert!(self.ids.is_sorted() && self.ids.last().is_none_or(|id| id.get() < self.next), "in order");
         assert_eq!(self.iter_flying().count(), self.flying, "counted as flying");
-        for (id, fetch) in self.iter() {
-            assert!(self.by_chunk.contains(&(fetch.chunk, id)), "fetch {id:?} is indexed");
+        for ((id, fetch), chunk) in self.iter().zip(&self.chunks) {
+            assert_eq!(fetch.chunk, *chunk, "the chunk of fetch {id:?}");
             assert_eq!(self.slow.contains(&id), fetch.slow, "fetch {id:?} is slow");
             assert!(!(fetch.slow && fetch.landed), "fetch {id:?} landed and is slow");
             let copies = self.of_chunk(fetch.chunk).count();

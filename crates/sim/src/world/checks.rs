@@ -49,7 +49,7 @@ impl World<'_> {
     /// Uploads began or ended.
     pub(super) fn check_uploads(&self, id: NodeId) {
         let node = &self.nodes[id.slot()];
-        let sending = node.uplink.flows.iter().filter(|flow| flow.slot.is_some()).count()
+        let sending = node.uplink.flows().iter().filter(|flow| flow.slot.is_some()).count()
             + usize::from(node.uplink.finishing.is_some());
         assert_eq!(sending, node.upload.active(), "{id:?}: bodies against slots");
         assert_eq!(node.queued.len(), node.upload.queue_len(), "{id:?}: requests held waiting");

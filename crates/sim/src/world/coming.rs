@@ -152,7 +152,8 @@ impl World<'_> {
     /// Everybody who waits for something from a peer that was killed sees the connection break.
     fn drop_uploads(&mut self, id: NodeId) {
         let node = self.node(id);
-        let sending = std::mem::take(&mut node.uplink).flows.into_iter().map(|flow| flow.request);
+        let uplink = std::mem::take(&mut node.uplink);
+        let sending = uplink.flows().iter().map(|flow| flow.request);
         let queued = std::mem::take(&mut node.queued).into_values();
         for request in sending.chain(queued).collect::<Vec<_>>() {
             let Some(one) = self.requests.get(request) else { continue };

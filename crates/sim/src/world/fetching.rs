@@ -10,18 +10,20 @@ use super::World;
 use crate::agenda::Happening;
 use crate::node::{Gain, NodeId};
 use crate::requests::{Request, RequestId, Stage};
+use crate::roster::Place;
 
 /// Head of a request for a chunk, in bytes.
 const ASK: u64 = 200;
 /// Most connections to one neighbour that are kept.
-const CONNECTIONS: u32 = 16;
+const CONNECTIONS: u16 = 16;
 
 impl World<'_> {
     /// Sends a request, on a connection that is free or on a new one.
     pub(super) fn fetch(&mut self, id: NodeId, fetch: FetchId, key: PeerKey, chunk: ChunkIndex) {
         self.check_fetch(id, chunk);
         let now = self.now;
-        let Some(member) = self.node(id).roster.get_mut(key) else { return };
+        let mut place = Place::UNKNOWN;
+        let Some(member) = self.node(id).roster.get_near(key, &mut place) else { return };
         let to = member.node;
         member.flying += 1;
         let connects = member.flying > member.connections;
@@ -32,6 +34,7 @@ impl World<'_> {
             from: id,
             to,
             key,
+            place,
             fetch,
             chunk,
             stage: Stage::Travelling,
@@ -73,14 +76,14 @@ impl World<'_> {
         if std::mem::replace(&mut request.withdrawn, true) {
             return;
         }
-        let (from, to, key) = (request.from, request.to, request.key);
-        self.landed(from, key);
+        let (from, to, key, place) = (request.from, request.to, request.key, request.place);
+        self.landed(from, key, place);
         self.plan(self.delay(from, to), Happening::Withdrawn(id));
     }
 
     /// A connection is free again.
-    fn landed(&mut self, id: NodeId, key: PeerKey) {
-        if let Some(member) = self.node(id).roster.get_mut(key) {
+    fn landed(&mut self, id: NodeId, key: PeerKey, mut place: Place) {
+        if let Some(member) = self.node(id).roster.get_near(key, &mut place) {
             member.flying = member.flying.saturating_sub(1);
         }
     }
@@ -96,8 +99,8 @@ impl World<'_> {
     pub(super) fn whole(&mut self, id: RequestId) {
         let Some(request) = self.requests.get_mut(id).filter(|one| !one.withdrawn) else { return };
         request.stage = Stage::Whole;
-        let Request { from, key, fetch, chunk, told, .. } = *request;
-        self.landed(from, key);
+        let Request { from, key, place, fetch, chunk, told, .. } = *request;
+        self.landed(from, key, place);
         if told > 0 {
             let bytes = self.length(chunk) - told;
             self.tell(from, Event::BytesArrived { fetch, bytes });
@@ -136,7 +139,7 @@ impl World<'_> {
     pub(super) fn fail(&mut self, id: RequestId, after: Duration, failure: Failure) {
         let Some(request) = self.requests.remove(id) else { return };
         if !request.withdrawn {
-            self.landed(request.from, request.key);
+            self.landed(request.from, request.key, request.place);
             self.plan(after, Happening::Failed(request.from, request.fetch, failure));
         }
     }

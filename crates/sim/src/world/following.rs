@@ -14,7 +14,7 @@ use swarm::{Event, Gained, Gathering, PeerKey};
 use super::World;
 use crate::agenda::Happening;
 use crate::node::{Follower, NodeId};
-use crate::roster::{Member, Origin, Reading, Sighted};
+use crate::roster::{Member, Origin, Place, Reading, Sighted};
 
 /// Request and head of the answer of a long poll, in bytes, and each run in it.
 const POLL: (u64, u64) = (172, 148);
@@ -107,7 +107,7 @@ impl World<'_> {
         let is_complete = other.complete.is_some_and(|at| at + one_way <= now);
         let mut held = ChunkSet::empty(self.rollout.chunks());
         let seen = other.gains.iter().take_while(|gain| gain.at() + one_way <= now);
-        let cursor = seen.map(|gain| held.insert(gain.chunk())).count();
+        let cursor = u32::try_from(seen.map(|gain| held.insert(gain.chunk())).count()).unwrap_or(u32::MAX);
         let bytes = QUESTION.1 + ChunkSet::wire_length(held.len()) as u64;
         self.control.gains += QUESTION.0 + bytes;
         self.charge(Some(id), Some(of), QUESTION.0);
@@ -121,7 +121,7 @@ impl World<'_> {
         }
         if !is_complete {
             let group = u32::try_from(self.nodes[id.slot()].group).unwrap_or(u32::MAX);
-            self.node(of).followers.push(Follower { node: id, group, key, place: 0 });
+            self.node(of).followers.push(Follower { node: id, group, key, place: Place::UNKNOWN });
         }
         // Who asks has told its own address: it becomes a neighbour, too.
         self.sighted(of, id, None, true, Origin::Came);

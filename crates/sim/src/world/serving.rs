@@ -9,10 +9,9 @@ use swarm::{Answer, Content, Failure, Requester, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
-use crate::network::{ACKNOWLEDGED_PPM, Flow, Loss, Next, slice_of};
+use crate::network::{ACKNOWLEDGED_PPM, Body, Flow, Loss, Next, slice_of};
 use crate::node::NodeId;
-use crate::requests::{RequestId, Stage};
-use crate::roster::Member;
+use crate::requests::{Request, RequestId, Stage};
 
 /// Head of an answer that brings a chunk, in bytes.
 const ANSWER: u64 = 290;
@@ -132,14 +131,14 @@ impl World<'_> {
         let now = self.now;
         let Some(one) = self.requests.get_mut(request) else { return };
         one.stage = Stage::Sending;
-        let (from, key, chunk, told_at) = (one.from, one.key, one.chunk, one.asked_at);
+        let Request { from, key, mut place, chunk, asked_at: told_at, .. } = *one;
         self.node(id).firsts.sent(chunk);
         self.suggest(request);
         let left = self.length(chunk);
-        let member = self.nodes[from.slot()].roster.get(key);
         let first = self.rollout.network.first_window;
-        let window = member.map_or(first, |member| member.window_at(now, first));
-        let of_new = member.is_some_and(Member::is_new);
+        let member = self.node(from).roster.get_near(key, &mut place);
+        let (window, of_new) =
+            member.map_or((first, false), |member| (member.window_at(now, first), member.is_new()));
         self.control.requests += ANSWER;
         self.charge(None, Some(from), ANSWER);
         let head = if self.rollout.network.control_costs { self.on_wire(ANSWER) } else { 0 };
@@ -149,17 +148,8 @@ impl World<'_> {
             uplink.debt = 0;
         }
         uplink.debt += head;
-        uplink.flows.push(Flow {
-            request,
-            to: from,
-            slot: Some(ticket),
-            left,
-            next_at: now,
-            window,
-            untold: 0,
-            told_at,
-            of_new,
-        });
+        let flow = Flow { request, slot: Some(ticket), next_at: now };
+        uplink.push(flow, Body { to: from, left, window, untold: 0, told_at, of_new });
         let at = uplink.busy_until.max(now);
         self.arm_uplink(id, at);
         if left <= self.rollout.network.buffer {
@@ -199,15 +189,15 @@ impl World<'_> {
         match self.node(id).uplink.next(now, draw) {
             Next::Idle => {}
             Next::Wait(until) => self.arm_uplink(id, until),
-            Next::Send(flow) => self.send_slice(id, flow),
+            Next::Send(flow, body) => self.send_slice(id, flow, body),
         }
     }
 
-    fn send_slice(&mut self, id: NodeId, mut flow: Flow) {
+    fn send_slice(&mut self, id: NodeId, mut flow: Flow, mut body: Body) {
         let now = self.now;
-        let slice = slice_of(self.rollout.chunk_bytes).min(flow.left);
+        let slice = slice_of(self.rollout.chunk_bytes).min(body.left);
         let network = self.rollout.network;
-        let from = flow.to;
+        let from = body.to;
         let one_way = self.delay(id, from);
         let wire = self.on_wire(slice.into());
         let node = self.node(id);
@@ -216,21 +206,21 @@ impl World<'_> {
         let (is_seed, out) = (node.role == Role::Seed, now + sending);
         node.uplink.busy_until = out;
         let (through, at) = self.pass(now, (id, from), (slice, wire), sending);
-        flow.left -= slice;
-        if flow.left == 0 {
+        body.left -= slice;
+        if body.left == 0 {
             self.node(id).uplink.finishing = flow.slot;
-            self.body_is_out(from, &flow);
+            self.body_is_out(from, flow.request, body.window);
             self.agenda.plan(at, Happening::Whole(flow.request));
         } else {
             let loss = self.loss(id, from);
-            let pace = flow.pace(slice, one_way * 2, loss.window(network.window));
+            let pace = body.pace(slice, one_way * 2, loss.window(network.window));
             let queue_ends = Time::from(through.since(Time::ZERO).saturating_sub(network.queue));
             flow.next_at = out.max(queue_ends).max(now + pace);
-            if flow.slot.is_some() && flow.left <= network.buffer {
+            if flow.slot.is_some() && body.left <= network.buffer {
                 self.agenda.plan(now, Happening::Buffered(id, flow.request));
             }
-            self.report(&mut flow, at, slice);
-            self.node(id).uplink.flows.push(flow);
+            self.report(flow.request, &mut body, at, slice);
+            self.node(id).uplink.push(flow, body);
         }
         self.arm_uplink(id, out);
         if is_seed {
@@ -271,29 +261,29 @@ impl World<'_> {
     }
 
     /// All of a body is sent: the connection keeps the window it has grown to.
-    fn body_is_out(&mut self, from: NodeId, flow: &Flow) {
+    fn body_is_out(&mut self, from: NodeId, request: RequestId, window: u64) {
         let now = self.now;
-        let Some(request) = self.requests.get_mut(flow.request) else { return };
+        let Some(request) = self.requests.get_mut(request) else { return };
         request.stage = Stage::Sent;
-        let key = request.key;
-        if let Some(member) = self.node(from).roster.get_mut(key) {
-            member.keep_window(now, flow.window);
+        let (key, mut place) = (request.key, request.place);
+        if let Some(member) = self.node(from).roster.get_near(key, &mut place) {
+            member.keep_window(now, window);
         }
     }
 
     /// Plans a report to the brain of what came of a body, if the last one is long enough ago, or this is half of the first
     /// body of a neighbour.
-    fn report(&mut self, flow: &mut Flow, at: Time, slice: u32) {
-        flow.untold += slice;
-        let half_is_news = flow.of_new && flow.untold >= self.rollout.chunk_bytes / 2;
-        if (half_is_news || at.since(flow.told_at) >= REPORT)
-            && let Some(request) = self.requests.get_mut(flow.request)
+    fn report(&mut self, id: RequestId, body: &mut Body, at: Time, slice: u32) {
+        body.untold += slice;
+        let half_is_news = body.of_new && body.untold >= self.rollout.chunk_bytes / 2;
+        if (half_is_news || at.since(body.told_at) >= REPORT)
+            && let Some(request) = self.requests.get_mut(id)
         {
-            flow.of_new = false;
-            let bytes = std::mem::take(&mut flow.untold);
+            body.of_new = false;
+            let bytes = std::mem::take(&mut body.untold);
             request.told += bytes;
-            flow.told_at = at;
-            self.agenda.plan(at, Happening::Came(flow.request, bytes));
+            body.told_at = at;
+            self.agenda.plan(at, Happening::Came(id, bytes));
         }
     }
 

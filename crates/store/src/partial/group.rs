@@ -1,11 +1,13 @@
 //! What an unfinished download holds, and what of it is not durable yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::torrent::{Layout, Span};
 use protocol::{ChunkIndex, ChunkSet};
 
+use super::dirty::Dirty;
+use super::notes::Notes;
 use crate::disk::Identity;
 use crate::journal::Group;
 use crate::place::Place;
@@ -23,14 +25,12 @@ pub(super) struct State<F> {
     pub(super) unsynced_bytes: u64,
     /// Written when a sync failed: the disk may have forgotten them, so they are written again before the next.
     pub(super) suspect: ChunkSet,
-    /// Files written to since they were last synced, with their handles while there are few.
-    dirty: BTreeMap<usize, Option<Arc<F>>>,
+    /// Files written to since they were last synced.
+    dirty: Dirty<F>,
     /// Folders with names in them that may not be durable.
     folders: BTreeSet<Place>,
-    /// The file that the journal means when it names chunks of file number ….
-    noted: BTreeMap<usize, Identity>,
-    /// Files in use that it does not know yet.
-    unnoted: BTreeMap<usize, Identity>,
+    /// The file that the journal means when it names chunks of file number …, and those that it does not know yet.
+    notes: Notes,
     /// Counts failed syncs, so that a write that was under way during one is noticed.
     pub(super) failures: u64,
 }
@@ -38,41 +38,39 @@ pub(super) struct State<F> {
 /// What one sync makes durable.
 pub(super) struct Snapshot<F> {
     pub(super) chunks: ChunkSet,
-    pub(super) files: BTreeMap<usize, Option<Arc<F>>>,
+    pub(super) files: Dirty<F>,
     pub(super) folders: BTreeSet<Place>,
     /// Its entry in the journal.
     pub(super) group: Group,
 }
 
 impl<F> State<F> {
-    pub(super) fn new(have: ChunkSet, noted: BTreeMap<usize, Identity>) -> Self {
+    pub(super) fn new(have: ChunkSet, files: usize, notes: Notes) -> Self {
         let none = ChunkSet::empty(have.len());
         State {
             have,
             unsynced: none.clone(),
             unsynced_bytes: 0,
             suspect: none,
-            dirty: BTreeMap::new(),
+            dirty: Dirty::none_of(files),
             folders: BTreeSet::new(),
-            noted,
-            unnoted: BTreeMap::new(),
+            notes,
             failures: 0,
         }
     }
 
     /// Whether the file was there when it was used last, by this process or by the one that wrote the journal.
     pub(super) fn knows(&self, file: usize) -> bool {
-        self.noted.contains_key(&file) || self.unnoted.contains_key(&file)
+        self.notes.knows(file)
     }
 
     /// The file at `place` beneath `base` is in use and may be new: until the journal knows it, the names that lead to it may be lost.
     pub(super) fn met(&mut self, file: usize, identity: Identity, place: &Place, base: &Place) {
-        if self.noted.get(&file) != Some(&identity) {
-            self.unnoted.insert(file, identity);
-            // A folder is noted with all that it lies in, so that of its many files one makes the list.
-            if !place.folder().is_some_and(|folder| self.folders.contains(folder)) {
-                self.folders.extend(place.folders_from(base));
-            }
+        // A folder is noted with all that it lies in, so that of its many files one makes the list.
+        if self.notes.met(file, identity)
+            && !place.folder().is_some_and(|folder| self.folders.contains(folder))
+        {
+            self.folders.extend(place.folders_from(base));
         }
     }
 
@@ -91,8 +89,7 @@ impl<F> State<F> {
 
     /// A file has content that is not synced.
     pub(super) fn touched(&mut self, file: usize, handle: Arc<F>) {
-        let few = self.dirty.len() < MAX_SINGLE_SYNCS;
-        self.dirty.insert(file, few.then_some(handle));
+        self.dirty.insert(file, handle);
     }
 
     /// The chunk turned out to be gone.
@@ -103,11 +100,10 @@ impl<F> State<F> {
         }
     }
 
-    /// A file is removed: should it come again, the journal has to be told, also where its inode is used again.
+    /// A file is removed.
     pub(super) fn forgotten(&mut self, file: usize) {
-        self.noted.remove(&file);
-        self.unnoted.remove(&file);
-        self.dirty.remove(&file);
+        self.notes.forget(file);
+        self.dirty.remove(file);
     }
 
     /// Takes out what the next sync has to do; `None` when there is nothing.
@@ -115,14 +111,14 @@ impl<F> State<F> {
         if self.unsynced.is_empty() && self.dirty.is_empty() && self.folders.is_empty() {
             return None;
         }
-        let files = std::mem::take(&mut self.dirty);
+        let files = self.dirty.take();
         let mut group = Group::default();
         // Without chunks there will be no record, so nothing is noted either.
         if !self.unsynced.is_empty() {
             group.runs = self.unsynced.runs();
-            group.files = Vec::with_capacity(self.unnoted.len());
-            let written = self.unnoted.iter().filter(|(file, _)| files.contains_key(file));
-            group.files.extend(written.map(|(file, identity)| (*file, *identity)));
+            let written = || self.notes.unnoted().filter(|(file, _)| files.contains(*file));
+            group.files = Vec::with_capacity(written().count());
+            group.files.extend(written());
         }
         let folders = std::mem::take(&mut self.folders);
         Some(Snapshot { chunks: self.unsynced.clone(), files, folders, group })
@@ -136,17 +132,14 @@ impl<F> State<F> {
             }
         }
         for (file, identity) in &snapshot.group.files {
-            self.noted.insert(*file, *identity);
-            self.unnoted.remove(file);
+            self.notes.named(*file, *identity);
         }
     }
 
     /// The snapshot could not be made durable: all of it is still to be done. When its data could not, whatever is
     /// unsynced by now may be lost, also what was written while the sync ran.
     pub(super) fn failed(&mut self, snapshot: Snapshot<F>, data_doubtful: bool) {
-        for (file, handle) in snapshot.files {
-            self.dirty.entry(file).or_insert(handle);
-        }
+        self.dirty.put_back(snapshot.files);
         self.folders.extend(snapshot.folders);
         if data_doubtful {
             self.suspect = self.unsynced.clone();

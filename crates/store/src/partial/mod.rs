@@ -4,8 +4,10 @@
 //! in this order and no other: the data, the names that lead to it, then the journal's record of it. A crash loses
 //! the group that was not synced and nothing else.
 
+mod dirty;
 mod finishing;
 mod group;
+mod notes;
 mod opening;
 mod selection;
 
@@ -189,12 +191,12 @@ impl<D: Disk> Partial<D> {
             let failed = |error| StoreError::of("sync", disk.path(&self.tree.base()), error);
             return disk.sync_everything().map_err(failed);
         }
-        for (file, handle) in &snapshot.files {
+        for (file, handle) in snapshot.files.iter() {
             let handle = match handle {
                 Some(handle) => Arc::clone(handle),
-                None => self.writable(*file)?,
+                None => self.writable(file)?,
             };
-            handle.sync_data().map_err(self.tree.failed("sync", *file))?;
+            handle.sync_data().map_err(self.tree.failed("sync", file))?;
         }
         for folder in &snapshot.folders {
             disk.sync_folder(folder).map_err(|error| StoreError::of("sync", disk.path(folder), error))?;

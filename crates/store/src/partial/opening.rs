@@ -3,13 +3,13 @@
 //! The journal is made before the `.part`, and names the `.part` before anything is written into it. So a `.part`
 //! with content that no journal names is somebody else's (browsers use the ending, too) and is never written to.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use protocol::torrent::Shape;
 use protocol::{ChunkIndex, ChunkSet, Torrent};
 
+use super::notes::Notes;
 use super::{Partial, State};
 use crate::disk::{Access, Disk, DiskFile, Identity, Kind, Metadata};
 use crate::error::{Obstacle, StoreError};
@@ -70,8 +70,8 @@ fn resume<D: Disk>(
     progress: Progress<'_>,
 ) -> Result<Partial<D>, StoreError> {
     let torrent = Arc::clone(&tree.torrent);
-    let (mut have, mut noted, mut doubtful) =
-        (ChunkSet::empty(torrent.chunk_count()), BTreeMap::new(), Vec::new());
+    let (mut have, mut in_journal, mut doubtful) =
+        (ChunkSet::empty(torrent.chunk_count()), Vec::new(), Vec::new());
     // Only chunks of files that the journal named: a claim without a file to check it by is none.
     for (file, identity) in claims.files {
         let entry = tree.entry(file);
@@ -79,7 +79,7 @@ fn resume<D: Disk>(
         let claimed = chunks.filter(|chunk| claims.chunks.contains(*chunk));
         match tree.metadata(file)? {
             Some(found) if found.identity == identity && found.size == entry.size => {
-                noted.insert(file, identity);
+                in_journal.push((file, identity));
                 for chunk in claimed {
                     have.insert(chunk);
                 }
@@ -94,12 +94,13 @@ fn resume<D: Disk>(
         tracing::warn!(torrent = %torrent.name(), chunks = doubtful.len(), "files were replaced: hashing them");
         right_chunks(&tree, &doubtful, progress)?
     };
+    let files = torrent.layout().files().len();
     let partial = Partial {
         torrent,
         names: names.clone(),
         tree,
         journal: Mutex::new(journal),
-        state: Mutex::new(State::new(have, noted)),
+        state: Mutex::new(State::new(have, files, Notes::new(files, in_journal))),
         finished_before: claims.selection.unwrap_or_default().into_keys().collect(),
         left: RwLock::new(false),
         finished: OnceLock::new(),

@@ -15,6 +15,7 @@ impl Download {
     pub fn check_invariants(&self) {
         self.table.check_invariants();
         self.fetches.check_invariants();
+        self.neighbours.check_invariants();
         self.check_chunks();
         self.check_counts();
         self.check_limits();

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use protocol::{ChunkIndex, Time};
 
 use super::runs::Run;
-use crate::Config;
 use crate::index_set::IndexSet;
 use crate::picker::{Holding, Offer};
 use crate::scoring::{Score, Share};
+use crate::{Config, PeerKey};
 
 /// A reachable peer.
 ///
@@ -16,14 +16,15 @@ use crate::scoring::{Score, Share};
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Neighbour {
+    pub(crate) key: PeerKey,
     /// Fetches that fly to it.
     pub(crate) flying: u32,
     /// Of these, the stuck ones.
     pub(crate) slow: u32,
     /// It holds nothing that is missing and may be asked for: found by a search, unset by a gain or by a chunk that turns missing.
     pub(crate) dry: bool,
-    pub(crate) score: Score,
     pub(crate) holding: Holding,
+    pub(crate) score: Score,
     /// When it was taken in.
     pub(crate) since: Time,
     /// Chunks that it is not asked for until then: it turned us away.
@@ -36,8 +37,9 @@ pub(crate) struct Neighbour {
 
 impl Neighbour {
     /// One that was just found.
-    pub(crate) fn new(now: Time, total: u32, config: &Config) -> Self {
+    pub(crate) fn new(key: PeerKey, now: Time, total: u32, config: &Config) -> Self {
         Neighbour {
+            key,
             flying: 0,
             slow: 0,
             dry: true,

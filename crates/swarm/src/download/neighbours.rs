@@ -15,7 +15,7 @@ impl Download {
     pub(super) fn peer_found(&mut self, now: Time, peer: PeerKey) {
         if self.neighbours.len() < self.config.neighbours_most {
             let total = self.table.total();
-            self.neighbours.insert_new(peer, || Neighbour::new(now, total, &self.config));
+            self.neighbours.insert_new(peer, || Neighbour::new(peer, now, total, &self.config));
         }
     }
 

@@ -13,6 +13,9 @@ pub(super) struct Sent {
     times: BTreeMap<Content, (Time, u32)>,
     /// The same by when each was sent last, oldest first.
     by_time: BTreeSet<(Time, Content)>,
+    /// When the first of these was sent, or before: every request and every body asks whether something is old, and hardly ever
+    /// anything is.
+    oldest: Option<Time>,
 }
 
 impl Sent {
@@ -27,6 +30,7 @@ impl Sent {
         self.by_time.remove(&(last, content));
         self.times.insert(content, (now, times.saturating_add(1)));
         self.by_time.insert((now, content));
+        self.oldest = self.oldest.or(Some(now));
         if self.times.len() > most
             && let Some((_, oldest)) = self.by_time.pop_first()
         {
@@ -36,12 +40,16 @@ impl Sent {
 
     /// Forgets what was not sent for `memory`: it may be sent again as if it were new.
     pub(super) fn forget(&mut self, now: Time, memory: Duration) {
+        if self.oldest.is_none_or(|oldest| now.since(oldest) < memory) {
+            return;
+        }
         while let Some(&(last, content)) = self.by_time.first()
             && now.since(last) >= memory
         {
             self.by_time.pop_first();
             self.times.remove(&content);
         }
+        self.oldest = self.by_time.first().map(|&(last, _)| last);
     }
 
     pub(super) fn len(&self) -> usize {
