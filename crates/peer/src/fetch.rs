@@ -1,5 +1,6 @@
 //! One fetch: a request to one neighbour for one chunk or several, verified and stored as the bytes come in.
 
+mod answer;
 mod cutter;
 mod described;
 mod frames;

@@ -54,7 +54,7 @@ pub enum HttpError {
 
 /// Bytes read from a connection at a time. hyper's own adapts up to 400 KiB for each connection, which a leecher with
 /// dozens of them feels; more than this did not make reading cheaper.
-const READ: usize = 64 << 10;
+const READ: usize = 128 << 10;
 
 type PlainClient = Client<Connector, Full<Bytes>>;
 type TlsClient = Client<HttpsConnector<Connector>, Full<Bytes>>;

@@ -1,7 +1,7 @@
-//! `GET` of a chunk over plain HTTP/1.1, read from the socket straight into the chunk's buffer.
+//! Requests for chunks over plain HTTP/1.1, their answers read from the socket straight into buffers for chunks.
 //!
 //! hyper hands out a body in pieces of its own buffers: every byte is copied once more, which cost a leecher a seventh of its user
-//! time (decision 13), and every connection keeps a buffer of 128 KiB. So the one request that carries nearly all bytes goes
+//! time (decision 13), and every connection keeps a buffer of 128 KiB. So the requests that bring nearly all bytes go
 //! this way; every other one, every https one, and every neighbour whose answers have no `Content-Length`, goes through
 //! [`HttpClient`](crate::HttpClient).
 //!
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Request;
+use bytes::Bytes;
 use net::{Connector, Stream};
 use protocol::BaseUrl;
 use tower::ServiceExt;
@@ -38,18 +39,18 @@ impl Straight {
         Straight { connector, idle: Arc::default() }
     }
 
-    /// Sends a request without a body; returns when the head of the answer is there. An answer whose body has no declared length is
-    /// [`HttpError::Unframed`]: ask for it through the other client.
-    pub(crate) async fn get(
+    /// Sends a request; returns when the head of the answer is there. An answer whose body has no declared length is
+    /// [`HttpError::Unframed`]: ask for it through the other client. May be sent twice, so it must not change anything.
+    pub(crate) async fn send(
         &self,
         base: &BaseUrl,
-        request: &Request<()>,
+        request: &Request<Bytes>,
         limit: Duration,
     ) -> Result<Answer, HttpError> {
         tokio::time::timeout(limit, self.ask(base, request)).await.map_err(|_| HttpError::Timeout(limit))?
     }
 
-    async fn ask(&self, base: &BaseUrl, request: &Request<()>) -> Result<Answer, HttpError> {
+    async fn ask(&self, base: &BaseUrl, request: &Request<Bytes>) -> Result<Answer, HttpError> {
         // Each idle connection may have been closed meanwhile, which shows before the first byte of an answer.
         while let Some(connection) = self.idle.take(base) {
             match connection.ask(request).await {

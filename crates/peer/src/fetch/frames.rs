@@ -1,19 +1,18 @@
 //! Several small chunks in one request, answered in frames: one round trip, one verification trip to a blocking thread.
 
 use axum::http::{Method, StatusCode, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use bytes::Bytes;
 use protocol::api::peer::{CHUNK, CHUNKS_MEDIA_TYPE};
 use swarm::Failure;
 
+use super::answer::{Answer, Body};
 use super::cutter::Cutter;
-use super::{ANSWER, Fetcher, Wanted, retry_after, transport};
-use crate::http_client::next_frame;
+use super::{Fetcher, Wanted, retry_after, transport};
 use crate::neighbour::native_request;
 
 /// What a neighbour makes of a request for several chunks.
 enum Asked {
-    Frames(Incoming),
+    Frames(Body),
     /// It does not know such requests.
     OneByOne,
 }
@@ -47,27 +46,29 @@ impl Fetcher {
             .method(Method::POST)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, CHUNKS_MEDIA_TYPE)
-            .body(Full::from(body))
+            .body(Bytes::from(body))
             .map_err(|error| transport(&error.into()))?;
-        let response = self.context.http.send(&self.neighbour.url, request, ANSWER).await;
-        let response = response.map_err(|error| transport(&error))?;
-        match response.status() {
-            StatusCode::OK => Ok(Asked::Frames(response.into_body())),
+        let Answer { status, headers, body } = self.ask(request).await?;
+        if status == StatusCode::OK {
+            return Ok(Asked::Frames(body));
+        }
+        body.skip().await;
+        match status {
             StatusCode::BAD_REQUEST => Err(Failure::Missing),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
                 Ok(Asked::OneByOne)
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                Err(Failure::Busy { retry_after: retry_after(response.headers()) })
+                Err(Failure::Busy { retry_after: retry_after(&headers) })
             }
             _ => Err(Failure::Transport),
         }
     }
 
     /// Takes frames as they become whole; those taken leave `open`.
-    async fn read_frames(&self, mut body: Incoming, open: &mut [Option<Wanted>]) -> Result<(), Failure> {
+    async fn read_frames(&self, mut body: Body, open: &mut [Option<Wanted>]) -> Result<(), Failure> {
         let mut cutter = Cutter::default();
-        while let Some(mut bytes) = next_frame(&mut body).await.map_err(|error| transport(&error))? {
+        while let Some(mut bytes) = body.next_part().await.map_err(|error| transport(&error))? {
             if !self.context.down.is_off() {
                 self.context.down.pass(bytes.len() as u64).await;
             }
@@ -84,6 +85,7 @@ impl Fetcher {
             // What was good before a lie is taken all the same.
             next?;
         }
+        body.finish();
         if cutter.is_between_frames() { Ok(()) } else { Err(Failure::Transport) }
     }
 

@@ -1,17 +1,16 @@
-//! One chunk in one request: straight from the socket where nothing speaks against it, through hyper otherwise.
+//! One chunk in one request.
 
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use protocol::api::peer::chunk_path;
-use protocol::base_url::Scheme;
 use store::Buffer;
 use swarm::{Failure, FetchId};
 
-use super::{ANSWER, Fetcher, Report, Wanted, transport, turned_away};
+use super::answer::{Answer, Body};
+use super::{Fetcher, Report, Wanted, transport, turned_away};
 use crate::fact::Source;
-use crate::http_client::{HttpError, next_frame};
+use crate::http_client::next_frame;
 use crate::neighbour::native_request;
 use crate::straight;
 
@@ -32,12 +31,6 @@ struct Got {
     bytes: Bytes,
     passed_a_cache: bool,
     was_cached: bool,
-}
-
-/// A good answer, its body unread.
-enum Body {
-    Straight(straight::Body),
-    Hyper(Incoming),
 }
 
 impl Fetcher {
@@ -78,8 +71,13 @@ impl Fetcher {
         if fresh {
             request = request.header(header::CACHE_CONTROL, "no-cache");
         }
-        let request = request.body(()).map_err(|error| transport(&error.into()))?;
-        let (headers, body) = self.answer(request).await?;
+        let request = request.body(Bytes::new()).map_err(|error| transport(&error.into()))?;
+        let Answer { status, headers, body } = self.ask(request).await?;
+        self.note_suggestion(&headers);
+        if let Err(failure) = good(status, &headers) {
+            body.skip().await;
+            return Err(failure.into());
+        }
         let (passed_a_cache, was_cached) = (passed_a_cache(&headers), was_cached(&headers));
         let read = match body {
             Body::Straight(body) => self.read_straight(body, wanted.fetch, length).await,
@@ -87,33 +85,6 @@ impl Fetcher {
         };
         let bytes = read.map_err(|failure| NotGot { failure, passed_a_cache })?;
         Ok(Got { bytes, passed_a_cache, was_cached })
-    }
-
-    /// A good answer; any other is a failure.
-    async fn answer(&self, request: Request<()>) -> Result<(HeaderMap, Body), Failure> {
-        let url = &self.neighbour.url;
-        if url.scheme() == Scheme::Http && !self.neighbour.is_unframed() {
-            match self.context.straight.get(url, &request, ANSWER).await {
-                Ok(answer) => return self.answer_straight(answer).await,
-                // From now on, and now.
-                Err(HttpError::Unframed) => self.neighbour.answers_unframed(),
-                Err(error) => return Err(transport(&error)),
-            }
-        }
-        let sent = self.context.http.send(url, request.map(|()| Full::default()), ANSWER).await;
-        let (head, body) = sent.map_err(|error| transport(&error))?.into_parts();
-        self.note_suggestion(&head.headers);
-        good(head.status, &head.headers)?;
-        Ok((head.headers, Body::Hyper(body)))
-    }
-
-    async fn answer_straight(&self, answer: straight::Answer) -> Result<(HeaderMap, Body), Failure> {
-        self.note_suggestion(&answer.headers);
-        if let Err(failure) = good(answer.status, &answer.headers) {
-            answer.body.skip().await;
-            return Err(failure);
-        }
-        Ok((answer.headers, Body::Straight(answer.body)))
     }
 
     /// Reads exactly `length` bytes; of more, not one (threat A9).

@@ -6,6 +6,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use net::Stream;
 use protocol::BaseUrl;
@@ -20,6 +21,8 @@ use crate::http_client::{HttpError, SILENCE};
 const FIRST_READ: usize = 2 << 10;
 /// Bytes of a body read at a time at most: the brain is told how it goes.
 const READ: usize = 256 << 10;
+/// Bytes of a body that are handed on at a time, where it is not one chunk: what is asked for together is 64 KiB or little more.
+const PART: usize = 128 << 10;
 /// An answer that brings no chunk is read to its end when it is no longer than this; otherwise the connection is closed.
 const SMALL: u64 = 16 << 10;
 /// … and all of it comes within this time: the failure is told after that.
@@ -86,7 +89,7 @@ impl Connection {
     }
 
     /// Sends the request and reads the head of the answer.
-    pub(super) async fn ask(mut self, request: &Request<()>) -> Result<Answer, Broken> {
+    pub(super) async fn ask(mut self, request: &Request<Bytes>) -> Result<Answer, Broken> {
         self.stream.write_all(&written(request)).await.map_err(Broken::Unanswered)?;
         let mut read = Vec::with_capacity(FIRST_READ);
         let head = self.read_head(&mut read).await?;
@@ -115,10 +118,11 @@ impl Connection {
 }
 
 /// A request as it goes over the wire. What of it came from outside was checked when it became part of a URL or header.
-fn written(request: &Request<()>) -> Vec<u8> {
+fn written(request: &Request<Bytes>) -> Vec<u8> {
     let uri = request.uri();
     let (path, host) = (uri.path_and_query().map_or("/", |path| path.as_str()), uri.authority());
-    let mut bytes = Vec::with_capacity(512);
+    let body = request.body();
+    let mut bytes = Vec::with_capacity(512 + body.len());
     let _ = write!(bytes, "{} {path} HTTP/1.1\r\n", request.method());
     let _ = write!(bytes, "{}: {}\r\n", header::HOST, host.map_or("", |host| host.as_str()));
     for (name, value) in request.headers() {
@@ -126,7 +130,11 @@ fn written(request: &Request<()>) -> Vec<u8> {
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");
     }
+    if !body.is_empty() {
+        let _ = write!(bytes, "{}: {}\r\n", header::CONTENT_LENGTH, body.len());
+    }
     bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
     bytes
 }
 
@@ -139,10 +147,15 @@ impl Body {
     /// Reads some more of it into `buffer`, and says how many bytes; 0 when it is at its end. An error when the connection
     /// ends before, or is silent for too long.
     pub(crate) async fn read_into(&mut self, buffer: &mut Buffer) -> Result<usize, HttpError> {
+        self.read_some(buffer, READ).await
+    }
+
+    /// The same, and no more than `most` from the socket.
+    async fn read_some(&mut self, buffer: &mut Buffer, most: usize) -> Result<usize, HttpError> {
         let read = if self.left == 0 {
             0
         } else if self.begun.is_empty() {
-            let most = usize::try_from(self.left).unwrap_or(READ).min(READ);
+            let most = usize::try_from(self.left).unwrap_or(most).min(most);
             let read = self.connection.stream.read(buffer.room(most));
             let read = tokio::time::timeout(SILENCE, read).await.map_err(|_| HttpError::Timeout(SILENCE))?;
             let read = read.map_err(|error| HttpError::Connection(error.to_string()))?;
@@ -161,6 +174,19 @@ impl Body {
         };
         self.left -= read as u64;
         Ok(read)
+    }
+
+    /// What of it has come: waits for some, and takes what is there besides, up to [`PART`] bytes. `None` at its end.
+    pub(crate) async fn next_part(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let mut part = Buffer::with_capacity(usize::try_from(self.left).unwrap_or(PART).min(PART));
+        let mut came = self.read_some(&mut part, PART).await?;
+        while came > 0 && part.len() < PART {
+            let room = PART - part.len();
+            // What breaks now breaks again at the next call.
+            let more = self.read_some(&mut part, room).now_or_never();
+            came = more.and_then(Result::ok).unwrap_or(0);
+        }
+        Ok((!part.is_empty()).then(|| part.freeze()))
     }
 
     /// The body is at its end: the connection waits for the next request.

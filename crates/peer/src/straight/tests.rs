@@ -28,8 +28,8 @@ fn client() -> Straight {
     Straight::new(Net::default().connector(None, LIMIT))
 }
 
-fn request(base: &BaseUrl) -> Request<()> {
-    Request::builder().uri(base.join("/chunk/00")).header("ht-peer", "me").body(()).unwrap()
+fn request(base: &BaseUrl) -> Request<Bytes> {
+    Request::builder().uri(base.join("/chunk/00")).header("ht-peer", "me").body(Bytes::new()).unwrap()
 }
 
 /// Reads one request.
@@ -77,11 +77,11 @@ async fn a_request_says_what_http_wants_and_the_next_one_takes_the_same_connecti
         stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         request
     });
-    let first = client.get(&base, &request(&base), LIMIT).await.unwrap();
+    let first = client.send(&base, &request(&base), LIMIT).await.unwrap();
     assert_eq!((first.status, first.body.left()), (StatusCode::OK, 10));
     assert_eq!(body_of(first).await.unwrap(), b"0123456789");
-    assert_eq!(body_of(client.get(&base, &request(&base), LIMIT).await.unwrap()).await.unwrap(), b"ab");
-    let missing = client.get(&base, &request(&base), LIMIT).await.unwrap();
+    assert_eq!(body_of(client.send(&base, &request(&base), LIMIT).await.unwrap()).await.unwrap(), b"ab");
+    let missing = client.send(&base, &request(&base), LIMIT).await.unwrap();
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     let host = base.to_string().replace("http://", "");
     let expected = format!("GET /chunk/00 HTTP/1.1\r\nhost: {host}\r\nht-peer: me\r\n\r\n");
@@ -110,7 +110,7 @@ async fn a_connection_that_was_closed_while_it_was_idle_is_nobodys_failure() {
         stream
     });
     for _ in 0..4 {
-        let answer = client.get(&base, &request(&base), LIMIT).await.unwrap();
+        let answer = client.send(&base, &request(&base), LIMIT).await.unwrap();
         assert_eq!(body_of(answer).await.unwrap(), b"ab");
     }
     serving.await.unwrap();
@@ -121,7 +121,7 @@ async fn a_body_that_ends_too_early_is_an_error_and_ends_the_connection() {
     let (listener, base) = server().await;
     let client = client();
     let asked = tokio::spawn(async move {
-        let answer = client.get(&base, &request(&base), LIMIT).await.unwrap();
+        let answer = client.send(&base, &request(&base), LIMIT).await.unwrap();
         body_of(answer).await
     });
     let stream = listener.accept().await.unwrap().0;
@@ -146,7 +146,7 @@ async fn what_follows_a_body_unasked_is_not_taken_for_the_next_answer() {
         streams
     });
     for expected in [b"ab", b"cd"] {
-        let answer = client.get(&base, &request(&base), LIMIT).await.unwrap();
+        let answer = client.send(&base, &request(&base), LIMIT).await.unwrap();
         assert_eq!(body_of(answer).await.unwrap(), expected);
     }
     serving.await.unwrap();
@@ -156,10 +156,41 @@ async fn what_follows_a_body_unasked_is_not_taken_for_the_next_answer() {
 async fn an_answer_without_a_length_is_left_to_the_other_client() {
     let (listener, base) = server().await;
     let client = client();
-    let asked = tokio::spawn(async move { client.get(&base, &request(&base), LIMIT).await.map(|_| ()) });
+    let asked = tokio::spawn(async move { client.send(&base, &request(&base), LIMIT).await.map(|_| ()) });
     let stream = listener.accept().await.unwrap().0;
     let _stream = answers(stream, &[CHUNKED]);
     assert!(matches!(asked.await.unwrap(), Err(HttpError::Unframed)));
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_says_how_long_it_is_and_its_answer_comes_in_parts() {
+    let (listener, base) = server().await;
+    let client = client();
+    let serving = tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        let head = heard(&mut stream).await;
+        let mut body = [0; 5];
+        stream.read_exact(&mut body).await.unwrap();
+        stream.write_all(CHUNK.as_bytes()).await.unwrap();
+        stream.write_all(b"456789").await.unwrap();
+        // The next answer to the same connection ends too early.
+        drop(answers(stream, &[CHUNK]).await.unwrap());
+        (head, body)
+    });
+    let asking = Request::post(base.join("/chunk")).body(Bytes::from_static(b"which")).unwrap();
+    let mut answer = client.send(&base, &asking, LIMIT).await.unwrap();
+    let mut came = Vec::new();
+    while let Some(part) = answer.body.next_part().await.unwrap() {
+        came.extend_from_slice(&part);
+    }
+    assert_eq!(came, b"0123456789");
+    answer.body.finish();
+    let mut answer = client.send(&base, &request(&base), LIMIT).await.unwrap();
+    assert_eq!(answer.body.next_part().await.unwrap().unwrap(), "0123");
+    assert!(matches!(answer.body.next_part().await, Err(HttpError::Connection(_))));
+    let (head, body) = serving.await.unwrap();
+    assert!(head.starts_with("POST /chunk HTTP/1.1\r\n") && head.contains("content-length: 5\r\n"), "{head}");
+    assert_eq!(&body, b"which");
 }
 
 #[tokio::test]
@@ -170,10 +201,10 @@ async fn a_refusal_is_read_past_and_its_connection_used_again() {
         let stream = listener.accept().await.unwrap().0;
         answers(stream, &[BUSY, AB]).await
     });
-    let refused = client.get(&base, &request(&base), LIMIT).await.unwrap();
+    let refused = client.send(&base, &request(&base), LIMIT).await.unwrap();
     assert_eq!(refused.headers["ht-retry"].as_bytes(), b"50");
     refused.body.skip().await;
-    assert_eq!(body_of(client.get(&base, &request(&base), LIMIT).await.unwrap()).await.unwrap(), b"ab");
+    assert_eq!(body_of(client.send(&base, &request(&base), LIMIT).await.unwrap()).await.unwrap(), b"ab");
     serving.await.unwrap().unwrap();
 }
 
