@@ -4,7 +4,7 @@
 //! A fetch *flies* until its body is whole, and is then *landed* while the bytes are verified and written: it no
 //! longer takes a place at its neighbour, but the neighbour is still to blame if the bytes are wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use protocol::{ChunkIndex, Time};
@@ -84,16 +84,16 @@ pub(crate) fn bytes_in(rate: u64, time: Duration) -> u64 {
 }
 
 /// The fetches under way, oldest first: some dozens of a large torrent, [`Config::in_flight_most`] of a folder of small files. In
-/// arrays side by side: to look through all of them costs less than a tree that is in no cache.
+/// queues side by side: to look through all of them costs less than a tree that is in no cache, and who leaves is mostly one of the first.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Inflight {
     flying: usize,
     next: u64,
     slow: BTreeSet<FetchId>,
-    ids: Vec<FetchId>,
-    chunks: Vec<ChunkIndex>,
-    fetches: Vec<Fetch>,
+    ids: VecDeque<FetchId>,
+    chunks: VecDeque<ChunkIndex>,
+    fetches: VecDeque<Fetch>,
 }
 
 impl Inflight {
@@ -113,9 +113,9 @@ impl Inflight {
     pub(crate) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex) -> FetchId {
         let id = FetchId::new(self.next);
         self.next += 1;
-        self.ids.push(id);
-        self.chunks.push(chunk);
-        self.fetches.push(Fetch {
+        self.ids.push_back(id);
+        self.chunks.push_back(chunk);
+        self.fetches.push_back(Fetch {
             peer,
             chunk,
             started: now,
@@ -138,12 +138,12 @@ impl Inflight {
     }
 
     pub(crate) fn get(&self, id: FetchId) -> Option<&Fetch> {
-        Some(&self.fetches[self.place_of(id)?])
+        self.fetches.get(self.place_of(id)?)
     }
 
     pub(crate) fn get_mut(&mut self, id: FetchId) -> Option<&mut Fetch> {
         let at = self.place_of(id)?;
-        Some(&mut self.fetches[at])
+        self.fetches.get_mut(at)
     }
 
     /// The fetches of `chunk`, flying or landed, oldest first.
@@ -190,7 +190,7 @@ impl Inflight {
         let at = self.place_of(id)?;
         self.ids.remove(at);
         self.chunks.remove(at);
-        let fetch = self.fetches.remove(at);
+        let fetch = self.fetches.remove(at)?;
         if fetch.slow {
             self.slow.remove(&id);
         }
@@ -207,7 +207,8 @@ impl Inflight {
     pub(crate) fn check_invariants(&self) {
         let lengths = (self.chunks.len(), self.fetches.len());
         assert_eq!(lengths, (self.ids.len(), self.ids.len()), "the arrays cover every fetch");
-        assert!(self.ids.is_sorted() && self.ids.last().is_none_or(|id| id.get() < self.next), "in order");
+        assert!(self.ids.iter().is_sorted(), "the oldest first");
+        assert!(self.ids.back().is_none_or(|id| id.get() < self.next), "no number is used again");
         assert_eq!(self.iter_flying().count(), self.flying, "counted as flying");
         for ((id, fetch), chunk) in self.iter().zip(&self.chunks) {
             assert_eq!(fetch.chunk, *chunk, "the chunk of fetch {id:?}");
