@@ -19,9 +19,12 @@ pub(crate) enum Gathered {
 impl Gathered {
     /// Room for an answer that promises this length.
     pub(crate) fn with_room(promised: usize) -> Self {
-        // Without pages of its own it is only gathered elsewhere.
-        let pages = (promised >= LARGE).then(|| MmapMut::map_anon(promised).ok()).flatten();
-        pages.map_or_else(|| Gathered::Shared(BytesMut::with_capacity(promised)), |map| Gathered::Own(map, 0))
+        if promised < LARGE {
+            return Gathered::Shared(BytesMut::with_capacity(promised));
+        }
+        // Where there are no such pages, room is made for what comes, and not for what is promised.
+        MmapMut::map_anon(promised)
+            .map_or_else(|_| Gathered::Shared(BytesMut::new()), |map| Gathered::Own(map, 0))
     }
 
     pub(crate) fn len(&self) -> usize {

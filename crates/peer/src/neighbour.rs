@@ -56,8 +56,8 @@ pub(crate) struct Neighbour {
     one_by_one: AtomicBool,
     /// A cache between here and there gave wrong bytes.
     past_caches: AtomicBool,
-    /// Its answers do not say how long they are.
-    unframed: AtomicBool,
+    /// Its answers do not say how long they are: those to requests for one chunk, and those for several.
+    unframed: [AtomicBool; 2],
     /// It knows torrents by their whole ids only.
     wants_whole_id: AtomicBool,
     /// Original programs serve one connection at a time: no second request before the first is answered.
@@ -79,7 +79,7 @@ impl Neighbour {
             something: AtomicBool::new(false),
             one_by_one: AtomicBool::new(false),
             past_caches: AtomicBool::new(false),
-            unframed: AtomicBool::new(false),
+            unframed: [const { AtomicBool::new(false) }; 2],
             wants_whole_id: AtomicBool::new(false),
             turn: Semaphore::new(1),
         }
@@ -110,14 +110,14 @@ impl Neighbour {
         self.past_caches.store(true, Ordering::Relaxed);
     }
 
-    /// Whether its answers are left to hyper.
-    pub(crate) fn is_unframed(&self) -> bool {
-        self.unframed.load(Ordering::Relaxed)
+    /// Whether its answers for one chunk, or for several, are left to hyper.
+    pub(crate) fn is_unframed(&self, several: bool) -> bool {
+        self.unframed[usize::from(several)].load(Ordering::Relaxed)
     }
 
-    /// An answer of its did not say how long it is: some proxies send every body in pieces.
-    pub(crate) fn answers_unframed(&self) {
-        self.unframed.store(true, Ordering::Relaxed);
+    /// Such an answer of its did not say how long it is: some proxies send every body in pieces, or those that no cache keeps.
+    pub(crate) fn answers_unframed(&self, several: bool) {
+        self.unframed[usize::from(several)].store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn holds_something(&self) -> bool {

@@ -40,7 +40,7 @@ impl Straight {
     }
 
     /// Sends a request; returns when the head of the answer is there. An answer whose body has no declared length is
-    /// [`HttpError::Unframed`]: ask for it through the other client. May be sent twice, so it must not change anything.
+    /// [`HttpError::Unframed`]: ask for it through the other client. May be sent twice.
     pub(crate) async fn send(
         &self,
         base: &BaseUrl,

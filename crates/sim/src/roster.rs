@@ -121,7 +121,7 @@ pub(crate) struct Roster {
     acquaintances: Vec<NodeId>,
 }
 
-/// Where in a roster a member was found last. Of more than there are numbers, the last ones are never found again.
+/// Where in a roster a member was found last. Of more than there are numbers, the last ones are searched for each time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place(u16);
 
@@ -160,10 +160,12 @@ impl Roster {
     /// The same of a member that was at `place` when it was looked for last: most still are, and their keys need not be searched.
     /// Notes where it is.
     pub(crate) fn get_near(&mut self, key: PeerKey, place: &mut Place) -> Option<&mut Member> {
-        if self.members.get(usize::from(place.0)).is_none_or(|member| member.key != key) {
-            *place = Place(u16::try_from(self.place_of(key)?).unwrap_or(u16::MAX));
+        let mut at = usize::from(place.0);
+        if self.members.get(at).is_none_or(|member| member.key != key) {
+            at = self.place_of(key)?;
+            *place = u16::try_from(at).map_or(Place::UNKNOWN, Place);
         }
-        self.members.get_mut(usize::from(place.0))
+        self.members.get_mut(at)
     }
 
     pub(crate) fn key_of(&self, node: NodeId) -> Option<PeerKey> {

@@ -46,9 +46,9 @@ impl IndexSet {
         index < self.len && self.words[index as usize / 64] >> (index % 64) & 1 == 1
     }
 
-    /// Adds `index`; true when it was not there.
+    /// Adds `index`, which is below the length; true when it was not there.
     pub(crate) fn insert(&mut self, index: u32) -> bool {
-        debug_assert!(index < self.len, "index {index} of a set below {}", self.len);
+        assert!(index < self.len, "index {index} of a set below {}", self.len);
         let at = index as usize / 64;
         let new = !self.contains(index);
         self.words[at] |= 1 << (index % 64);

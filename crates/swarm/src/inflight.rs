@@ -24,6 +24,8 @@ pub(crate) struct Fetch {
     pub(crate) landed: bool,
     /// Found to be stuck at the last look.
     pub(crate) slow: bool,
+    /// Its chunk is on its way from another neighbour, too. Kept, since in the end this is asked of every fetch for every neighbour.
+    pub(crate) doubled: bool,
     /// Since when its movement is judged, and how many bytes it had then.
     mark: (Time, u64),
 }
@@ -113,6 +115,10 @@ impl Inflight {
     pub(crate) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex) -> FetchId {
         let id = FetchId::new(self.next);
         self.next += 1;
+        let other = self.chunks.iter().position(|one| *one == chunk);
+        if let Some(other) = other {
+            self.fetches[other].doubled = true;
+        }
         self.ids.push_back(id);
         self.chunks.push_back(chunk);
         self.fetches.push_back(Fetch {
@@ -123,6 +129,7 @@ impl Inflight {
             heard: now,
             landed: false,
             slow: false,
+            doubled: other.is_some(),
             mark: (now, 0),
         });
         self.flying += 1;
@@ -194,6 +201,10 @@ impl Inflight {
         if fetch.slow {
             self.slow.remove(&id);
         }
+        let other = self.chunks.iter().position(|one| fetch.doubled && *one == fetch.chunk);
+        if let Some(other) = other {
+            self.fetches[other].doubled = false;
+        }
         self.flying -= usize::from(!fetch.landed);
         Some(fetch)
     }
@@ -216,6 +227,7 @@ impl Inflight {
             assert!(!(fetch.slow && fetch.landed), "fetch {id:?} landed and is slow");
             let copies = self.of_chunk(fetch.chunk).count();
             assert!(copies <= Self::COPIES_MOST, "{copies} copies of chunk {:?}", fetch.chunk);
+            assert_eq!(fetch.doubled, copies > 1, "{copies} copies of the chunk of fetch {id:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A request for chunks, and its answer: straight from the socket where nothing speaks against it, through hyper otherwise.
 
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -27,14 +27,14 @@ pub(super) enum Body {
 impl Fetcher {
     /// Sends a request to the neighbour; returns when the head of its answer is there, whatever that says.
     pub(super) async fn ask(&self, request: Request<Bytes>) -> Result<Answer, Failure> {
-        let url = &self.neighbour.url;
-        if url.scheme() == Scheme::Http && !self.neighbour.is_unframed() {
+        let (url, several) = (&self.neighbour.url, request.method() == Method::POST);
+        if url.scheme() == Scheme::Http && !self.neighbour.is_unframed(several) {
             match self.context.straight.send(url, &request, ANSWER).await {
                 Ok(straight::Answer { status, headers, body }) => {
                     return Ok(Answer { status, headers, body: Body::Straight(body) });
                 }
-                // From now on, and now.
-                Err(HttpError::Unframed) => self.neighbour.answers_unframed(),
+                // From now on, and now: asked once more, which takes a place in the queue there twice.
+                Err(HttpError::Unframed) => self.neighbour.answers_unframed(several),
                 Err(error) => return Err(transport(&error)),
             }
         }

@@ -21,7 +21,8 @@ use crate::http_client::{HttpError, SILENCE};
 const FIRST_READ: usize = 2 << 10;
 /// Bytes of a body read at a time at most: the brain is told how it goes.
 const READ: usize = 256 << 10;
-/// Bytes of a body that are handed on at a time, where it is not one chunk: what is asked for together is 64 KiB or little more.
+/// Bytes of a body that are handed on at a time, where it is not one chunk: up to 1 MiB is asked for together, and what came of it is
+/// verified while the rest comes.
 const PART: usize = 128 << 10;
 /// An answer that brings no chunk is read to its end when it is no longer than this; otherwise the connection is closed.
 const SMALL: u64 = 16 << 10;
@@ -176,7 +177,8 @@ impl Body {
         Ok(read)
     }
 
-    /// What of it has come: waits for some, and takes what is there besides, up to [`PART`] bytes. `None` at its end.
+    /// What of it has come: waits for some, and takes what is there besides, up to [`PART`] bytes. `None` at its end. Each request for
+    /// several chunks has a buffer while it waits, and there are no more of them than small chunks in flight.
     pub(crate) async fn next_part(&mut self) -> Result<Option<Bytes>, HttpError> {
         let mut part = Buffer::with_capacity(usize::try_from(self.left).unwrap_or(PART).min(PART));
         let mut came = self.read_some(&mut part, PART).await?;

@@ -277,7 +277,10 @@ mod tests {
         for chunk in 0..layout.chunk_count() {
             hashes.push(&algorithm.digest(&chunk.to_be_bytes())).ok()?;
         }
-        let whole = hashes.combined();
+        let whole = match algorithm {
+            HashAlgorithm::Sha1 => algorithm.digest(b"the whole content"),
+            HashAlgorithm::Blake3 | HashAlgorithm::Sha256 => hashes.combined(),
+        };
         Torrent::new(layout, hashes, whole, None).ok()
     }
 
@@ -309,11 +312,13 @@ mod tests {
             paths in proptest::collection::vec("[a-z \"\u{1}\t\u{1b}\u{7f}ü💾]{1,20}x", 1..30),
             sizes in 0u64..300_000,
             executable: bool,
-            sha1: bool,
+            algorithm in prop_oneof![
+                Just(HashAlgorithm::Blake3), Just(HashAlgorithm::Sha256), Just(HashAlgorithm::Sha1)
+            ],
+            tracker in prop_oneof![Just(None), Just(Some("http://[::1]:5000"))],
         ) {
-            let algorithm = if sha1 { HashAlgorithm::Sha256 } else { HashAlgorithm::Blake3 };
             if let Some(torrent) = torrent(&paths, algorithm, sizes, executable) {
-                check(torrent, None);
+                check(torrent, tracker.map(|tracker| tracker.parse().unwrap()));
             }
         }
     }

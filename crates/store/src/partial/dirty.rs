@@ -58,7 +58,9 @@ impl<F> Dirty<F> {
             if was && !*is {
                 *is = true;
                 self.count += 1;
-                if let Some(handle) = others.handles.remove(&file) {
+                if self.handles.len() < MAX_SINGLE_SYNCS
+                    && let Some(handle) = others.handles.remove(&file)
+                {
                     self.handles.insert(file, handle);
                 }
             }
@@ -104,6 +106,13 @@ mod tests {
             dirty.insert(file, Arc::new('x'));
         }
         assert_eq!(dirty.len(), 2 * MAX_SINGLE_SYNCS);
-        assert_eq!(dirty.iter().filter(|(_, handle)| handle.is_some()).count(), MAX_SINGLE_SYNCS);
+        let handles = |dirty: &Dirty<char>| dirty.iter().filter(|(_, handle)| handle.is_some()).count();
+        assert_eq!(handles(&dirty), MAX_SINGLE_SYNCS);
+        let taken = dirty.take();
+        for file in (0..2 * MAX_SINGLE_SYNCS).rev() {
+            dirty.insert(file, Arc::new('y'));
+        }
+        dirty.put_back(taken);
+        assert_eq!(handles(&dirty), MAX_SINGLE_SYNCS, "nor do they add up when syncs fail");
     }
 }

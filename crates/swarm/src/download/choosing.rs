@@ -8,7 +8,7 @@ use protocol::{ChunkIndex, Time};
 use super::Download;
 use super::chunk_table::State;
 use super::neighbour::Neighbour;
-use crate::inflight::{Fetch, Inflight};
+use crate::inflight::Fetch;
 use crate::scoring::Share;
 use crate::{Action, FetchId, PeerKey};
 
@@ -157,7 +157,7 @@ impl Download {
             fetch.peer != peer
                 && neighbour.holding.holds(fetch.chunk.get())
                 && self.table.state(fetch.chunk) == State::InFlight
-                && self.fetches.of_chunk(fetch.chunk).count() < Inflight::COPIES_MOST
+                && !fetch.doubled
         };
         if let Some((_, stuck)) = self.fetches.iter_slow().find(may) {
             return Some(stuck.chunk);

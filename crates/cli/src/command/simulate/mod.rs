@@ -14,7 +14,6 @@ use scenario::units::{BadSpan, Rate, Size, Span};
 use crate::event::Event;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::huge_pages;
 use crate::output::Output;
 use crate::report_file::{self, ReportFile};
 use crate::shell_quote::shell_quoted;
@@ -71,7 +70,6 @@ impl Simulate {
             output.remark("so many peers and chunks take minutes");
         }
         let began = Instant::now();
-        huge_pages::accept();
         let outcome = sim::run(rollout, &sim::Settings::shipped(rollout.chunk_bytes));
         let took = began.elapsed().as_secs_f64();
         let figures = Figures::of(&named, &outcome);
