@@ -4,6 +4,7 @@
 
 mod hostile;
 mod kit;
+mod pieces;
 mod serving;
 mod sharing;
 mod stranger;
