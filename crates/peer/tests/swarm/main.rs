@@ -4,8 +4,8 @@
 
 mod hostile;
 mod kit;
-mod pieces;
 mod serving;
 mod sharing;
 mod stranger;
 mod trackers;
+mod unframed;

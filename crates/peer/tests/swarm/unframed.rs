@@ -1,4 +1,4 @@
-//! Behind a proxy that sends in pieces, without a length, what was asked for with a body: what no cache keeps.
+//! Behind a proxy that sends in parts, without a length, what was asked for with a body: what no cache keeps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::kit::{Leecher, Source, bytes};
 
-/// Bytes of a piece.
-const PIECE: usize = 7000;
+/// Bytes of a part.
+const PART: usize = 7000;
 
 /// One request that goes by.
 struct Passing {
@@ -44,14 +44,14 @@ async fn answered(seed: &str, request: &Passing) -> Option<(String, Vec<u8>)> {
     Some((String::from_utf8(answer[..end].to_vec()).ok()?, answer[end..].to_vec()))
 }
 
-fn in_pieces(head: &str, body: &[u8]) -> Vec<u8> {
+fn in_parts(head: &str, body: &[u8]) -> Vec<u8> {
     let kept =
         head.lines().filter(|line| !line.is_empty() && !line.to_lowercase().starts_with("content-length"));
     let mut answer: Vec<u8> = kept.flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
     answer.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
-    for piece in body.chunks(PIECE) {
-        answer.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-        answer.extend_from_slice(piece);
+    for part in body.chunks(PART) {
+        answer.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
+        answer.extend_from_slice(part);
         answer.extend_from_slice(b"\r\n");
     }
     answer.extend_from_slice(b"0\r\n\r\n");
@@ -71,7 +71,7 @@ async fn pass(mut stream: TcpStream, seed: String, asked: Arc<AtomicUsize>) -> O
     let (head, body) = answered(&seed, &request).await?;
     let answer = if request.line.starts_with("POST /chunk") {
         asked.fetch_add(1, Ordering::Relaxed);
-        in_pieces(&head, &body)
+        in_parts(&head, &body)
     } else {
         [head.as_bytes(), &body].concat()
     };
@@ -79,7 +79,7 @@ async fn pass(mut stream: TcpStream, seed: String, asked: Arc<AtomicUsize>) -> O
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_chunks_that_come_in_pieces_are_taken_all_the_same() {
+async fn several_chunks_that_come_in_parts_are_taken_all_the_same() {
     let source = Source::file(&bytes(40 * (16 << 10)));
     let (seed, _) = source.seed_with(None).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
