@@ -45,14 +45,14 @@ pub(super) struct Snapshot<F> {
 }
 
 impl<F> State<F> {
-    pub(super) fn new(have: ChunkSet, files: usize, notes: Notes) -> Self {
+    pub(super) fn new(have: ChunkSet, notes: Notes) -> Self {
         let none = ChunkSet::empty(have.len());
         State {
             have,
             unsynced: none.clone(),
             unsynced_bytes: 0,
             suspect: none,
-            dirty: Dirty::none_of(files),
+            dirty: Dirty::none_of(notes.files()),
             folders: BTreeSet::new(),
             notes,
             failures: 0,

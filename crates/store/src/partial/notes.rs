@@ -27,6 +27,11 @@ impl Notes {
         Notes(notes)
     }
 
+    /// How many files there are.
+    pub(super) const fn files(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether the file was there when it was used last, by this process or by the one that wrote the journal.
     pub(super) fn knows(&self, file: usize) -> bool {
         self.0[file] != Note::Unknown

@@ -94,13 +94,13 @@ fn resume<D: Disk>(
         tracing::warn!(torrent = %torrent.name(), chunks = doubtful.len(), "files were replaced: hashing them");
         right_chunks(&tree, &doubtful, progress)?
     };
-    let files = torrent.layout().files().len();
+    let notes = Notes::new(torrent.layout().files().len(), in_journal);
     let partial = Partial {
         torrent,
         names: names.clone(),
         tree,
         journal: Mutex::new(journal),
-        state: Mutex::new(State::new(have, files, Notes::new(files, in_journal))),
+        state: Mutex::new(State::new(have, notes)),
         finished_before: claims.selection.unwrap_or_default().into_keys().collect(),
         left: RwLock::new(false),
         finished: OnceLock::new(),
