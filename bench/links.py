@@ -126,8 +126,9 @@ class Place:
         self.space, self.address, self.folder, self.gate = space, address, folder, None
         folder.mkdir(parents=True)
 
-    def start(self, name, argv, word=None):
-        return PlacedProcess(self, name, argv, word, self.gate)
+    def start(self, name, argv, word=None, at_once=False):
+        """Waits behind the gate, if there is one here, unless it is to run at once."""
+        return PlacedProcess(self, name, argv, word, None if at_once else self.gate)
 
     def ask(self, url, data=None):
         """What a server answers to this participant; None if it does not."""

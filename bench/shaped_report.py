@@ -52,7 +52,14 @@ def faults_table(measured):
             if m.case.seed_dies_at and not all(r["killed"] for r in runs):
                 complete += " (not always killed: somebody was complete before)"
             rows.append([f"{m.case.name}: {m.case.title}", name, f"{complete} of {m.case.honest}{lies}", figures(m, name)])
-    return markdown(rows)
+    return markdown(rows) + "".join(f"\n\n`{m.case.name}`: {bounds(m)}" for m in measured if m.case.liars)
+
+
+def bounds(m):
+    """Who lies in one system is somebody else in another: not all of them have to be served."""
+    of_systems = [f"{name} {runs[0]['bound_s']:.2f} s" for name, runs in m.results.items() if runs]
+    return ("the liars of http-torrent take the file as everybody else does, those of the others claim to have it already. "
+            f"So the bound is not the same: {', '.join(of_systems)}.")
 
 
 def markdown(rows):
@@ -66,7 +73,7 @@ def figures(m, name):
         return "–"
     if lost := [r for r in runs if r["wall_s"] is None]:
         return f"**not complete** in {len(lost)} of {len(runs)}"
-    ratios = [r["wall_s"] / m.case.bound_s for r in runs]
+    ratios = [r["wall_s"] / r["bound_s"] for r in runs]
     copies = statistics.median(r["copies"] for r in runs)
     return f"{statistics.median(ratios):.3f} [{min(ratios):.3f}–{max(ratios):.3f}] ({copies:.2f})"
 

@@ -58,15 +58,20 @@ class Case:
 
     @property
     def bound_s(self):
+        """The same where liars take the file as everybody else does, and for whom there are none."""
+        return self.bound_s_if(liars_take=True)
+
+    def bound_s_if(self, liars_take):
         """The least time in which all can have the file, if it could be cut as finely as one likes (Kumar and Ross,
         "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006): payload only, and as if all came at once.
 
-        What liars send is of no use to anybody.
+        What liars send is of no use to anybody. Those that claim to have the file already need not be served either.
         """
         megabits = self.size * 8 / 1e6
         of_use = sum(up for (up, _), lies in zip(self.links, self.lies) if not lies)
+        served = len(self.links) if liars_take else self.honest
         return max(megabits / self.seed_up, megabits / min(down for _, down in self.links),
-                   len(self.links) * megabits / (self.seed_up + of_use))
+                   served * megabits / (self.seed_up + of_use))
 
     @property
     def last_start_s(self):

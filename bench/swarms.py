@@ -19,6 +19,7 @@ TRACKER_PORT, PEER_PORT = 5000, 8000
 
 class HttpTorrent:
     name = "http-torrent"
+    liars_take = True       # the file, as everybody else does
 
     def __init__(self, binary):
         self.binary = str(binary)
@@ -49,9 +50,10 @@ class HttpTorrent:
         return self.client(place)
 
     def lie(self, place):
-        """An honest client that knows nothing of the proxy before it, which makes every chunk wrong."""
+        """An honest client that knows nothing of the proxy before it, which makes every chunk wrong. The proxy is there when all others
+        are let go."""
         proxy = place.start("proxy", [self.binary, "stress-proxy", f"http://{place.address}:{PEER_PORT}", "--lie", "--bind",
-                                      place.address, "--json"], word=b'"listening"')
+                                      place.address, "--json"], word=b'"listening"', at_once=True)
         wait_for([proxy], [], time.monotonic() + READY_S)
         url = next(json.loads(line)["url"] for line in proxy.said.splitlines() if b'"listening"' in line)
         return [proxy, self.client(place, "--advertise", url)]
@@ -74,6 +76,7 @@ class NginxCurl(systems.NginxCurl):
 
 class BitTorrent:
     """What the two have in common; each says how its peers are run."""
+    liars_take = False
 
     def seed(self, tracker, place, content):
         file = content.give(place.folder)

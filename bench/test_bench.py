@@ -301,6 +301,10 @@ class Shapes(unittest.TestCase):
         case = Case("x", 1, 1, (Group(10, 1, 1),), liars=3)
         self.assertEqual((sum(case.lies), case.honest), (3, 7))
 
+    def test_liars_that_claim_to_have_it_need_not_be_served(self):
+        case = Case("x", 10**6, 100, (Group(10, 50, 1000),), liars=5)
+        self.assertEqual((case.bound_s, case.bound_s_if(liars_take=False)), (80 / 350, 40 / 350))
+
     def test_unlike_leechers_start_in_turn(self):
         self.assertEqual(Case("x", 1, 1, (Group(2, 9, 9), Group(3, 1, 1))).links, [(9, 9), (1, 1), (9, 9), (1, 1), (1, 1)])
 
@@ -327,10 +331,11 @@ class Shapes(unittest.TestCase):
 class ShapedTables(unittest.TestCase):
     CASE = Case("x", 10**6, 8, (Group(1, 8, 8),))      # bound: 1 s
     DIES = Case("y", 10**6, 8, (Group(2, 8, 8),), seed_dies_at=1.05)
+    LIARS = Case("z", 10**6, 8, (Group(2, 8, 8),), liars=1)
 
     @staticmethod
     def run_of(wall, complete=1, killed=False):
-        return {"complete": complete, "wall_s": wall, "copies": 1.1, "lies": 0.5, "killed": killed,
+        return {"complete": complete, "wall_s": wall, "bound_s": 1.0, "copies": 1.1, "lies": 0.5, "killed": killed,
                 "other_share": 0.1, "stolen_s": 0.0}
 
     def text(self, case, simulated=None, **results):
@@ -347,6 +352,11 @@ class ShapedTables(unittest.TestCase):
     def test_who_is_not_complete_has_no_time(self):
         text = self.text(self.CASE, None, http_torrent=[self.run_of(1.2), self.run_of(None, complete=0)])
         self.assertIn("**not complete** in 1 of 2 | – | – |", text)
+
+    def test_whose_liars_have_to_be_served_is_said(self):
+        text = self.text(self.LIARS, http_torrent=[self.run_of(1.2)], aria2=[{**self.run_of(1.2), "bound_s": 0.8}])
+        self.assertIn("1.500 [1.500–1.500]", text)
+        self.assertIn("not the same: http-torrent 1.00 s, aria2 0.80 s.", text)
 
     def test_a_seed_that_was_not_killed_is_said(self):
         runs = [self.run_of(2.0, complete=2, killed=k) for k in (True, False)]

@@ -32,8 +32,8 @@ def measure(case, only, repeats, binary, work, patience, tell):
             except Failed as error:
                 # The others' figures are worth as much without this one; the table says that it is missing.
                 tell(f"{case.name}: {swarm.name}: {error}")
-                result = {"complete": 0, "wall_s": None, "copies": None, "lies": 0.0, "killed": False,
-                          "other_share": 0.0, "stolen_s": 0.0}
+                result = {"complete": 0, "wall_s": None, "bound_s": case.bound_s_if(swarm.liars_take), "copies": None,
+                          "lies": 0.0, "killed": False, "other_share": 0.0, "stolen_s": 0.0}
             results[swarm.name].append(result)
             tell(f"{case.name} {round_ + 1}/{repeats} {swarm.name}: {words(case, result)}")
     content.path.unlink()
@@ -44,7 +44,7 @@ def words(case, result):
     wall, copies = result["wall_s"], result["copies"]
     text = f"{result['complete']} of {case.honest} complete"
     if wall:
-        text += f", {wall:.2f} s, {wall / case.bound_s:.3f} times the bound"
+        text += f", {wall:.2f} s, {wall / result['bound_s']:.3f} times the bound"
     return text + (f", {copies:.3f} copies" if copies else "")
 
 
@@ -70,8 +70,7 @@ class Trial:
     def __init__(self, case, swarm, content, seed, places):
         self.case, self.swarm, self.content, self.seed = case, swarm, content, seed
         self.coming = list(zip(places, case.lies))
-        # A liar is two programs, and the second needs the first: such a swarm comes one by one.
-        self.is_gathered = not case.every_s and not any(case.lies)
+        self.is_gathered = not case.every_s
         self.leechers, self.liars = [], []
         self.honest_places, self.lying_places = [], []
 
@@ -103,7 +102,7 @@ class Trial:
                 # Of all uplinks, for each copy that is to be delivered: what is above HEADERS is acknowledgements, requests,
                 # gains and waste.
                 "sent_per_copy": sent_by_all / self.case.size / len(self.coming),
-                "lies": lies, "killed": self.seed_process not in self.servers,
+                "bound_s": self.case.bound_s_if(self.swarm.liars_take), "lies": lies, "killed": self.seed_process not in self.servers,
                 "other_share": max(0.0, busy - cpu) / (wall * os.cpu_count()), "stolen_s": stolen}
 
     def gather(self):

@@ -4,17 +4,18 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use protocol::api::peer::Gains;
-use protocol::{ChunkIndex, ChunkSet, Time, Torrent, VerifiedChunk};
+use protocol::{ChunkIndex, ChunkSet, Torrent, VerifiedChunk};
 use store::{Complete, InFile, Partial, StoreError};
-use swarm::{Content, Demand, FirstCopies};
+use swarm::FirstCopies;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::acquaintances::Acquaintances;
 use crate::fact::{Fact, Sighting};
+use crate::firsts::Firsts;
 
 /// Shared by the server, the driver and the announcers of one torrent.
 pub(crate) struct Holding {
@@ -32,7 +33,7 @@ pub(crate) struct Holding {
     /// Whoever downloads this torrent here hears of those who come by themselves.
     visitors: OnceLock<mpsc::Sender<Fact>>,
     /// What this process alone can bring into the swarm, as long as it is the seed.
-    firsts: Mutex<FirstCopies>,
+    pub(crate) firsts: Firsts,
     /// Payload bytes sent of this torrent.
     pub(crate) uploaded: AtomicU64,
     /// Whoever shows the uploads waits on this.
@@ -41,7 +42,7 @@ pub(crate) struct Holding {
     pub(crate) downloaded: AtomicU64,
     /// What the disk says next instead of the truth.
     #[cfg(test)]
-    pub(crate) mishaps: Mutex<std::collections::VecDeque<StoreError>>,
+    pub(crate) mishaps: std::sync::Mutex<std::collections::VecDeque<StoreError>>,
     /// Chunks somebody reads here before they came: the driver asks for them first.
     wishes: watch::Sender<Option<(ChunkIndex, ChunkIndex)>>,
 }
@@ -108,12 +109,12 @@ impl Holding {
             press: Notify::new(),
             acquaintances: Acquaintances::default(),
             visitors: OnceLock::new(),
-            firsts: Mutex::new(firsts),
+            firsts: Firsts::new(firsts),
             uploaded: AtomicU64::new(0),
             uploading: Notify::new(),
             downloaded: AtomicU64::new(0),
             #[cfg(test)]
-            mishaps: Mutex::default(),
+            mishaps: std::sync::Mutex::default(),
             wishes: watch::Sender::new(None),
         }
     }
@@ -343,21 +344,6 @@ impl Holding {
         if let Some(facts) = self.visitors.get() {
             let _ = facts.try_send(Fact::Visited(sighting));
         }
-    }
-
-    /// Who else could serve a request of a peer for `chunk`.
-    pub(crate) fn demand(&self, chunk: ChunkIndex, content: Content) -> Demand {
-        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).demand(chunk, content)
-    }
-
-    /// `chunk` is sent to somebody.
-    pub(crate) fn sends(&self, chunk: ChunkIndex) {
-        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).sent(chunk);
-    }
-
-    /// What to suggest to somebody that asks for chunks.
-    pub(crate) fn suggestion(&self, now: Time) -> Option<ChunkIndex> {
-        self.firsts.lock().unwrap_or_else(PoisonError::into_inner).suggest(now)
     }
 
     fn content(&self) -> Stored {

@@ -5,10 +5,12 @@
 //!
 //! * Serving a chunk: [`serve`](crate) finds (torrent, chunk) in the `catalog`, asks the `gate` for an upload slot,
 //!   reads it from its `holding` in one `pread`, and answers.
+//! * Seeding: `firsts` knows what only this process has; `asking_back` asks some of those who got it for it.
 //! * Downloading: `download` waits for one fact, tells the brain, performs what it says: `fetch` brings bytes,
 //!   `neighbour` learns what others gained, `peer_exchange` and `tracker_client` find who there is.
 
 mod acquaintances;
+mod asking_back;
 mod body;
 mod catalog;
 mod chance;
@@ -20,6 +22,7 @@ mod dht;
 mod download;
 mod fact;
 mod fetch;
+mod firsts;
 mod gate;
 mod gathered;
 mod holding;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::asking_back::AskingBack;
 use crate::context::Context;
 use crate::dht::swarm::InDht;
 use crate::dht::tracker::NodeList;
@@ -120,6 +121,9 @@ impl Start {
         };
         let tasks = self.tasks.clone();
         if is_seed {
+            let asking_back = AskingBack { context: self.context.clone(), holding: self.holding.clone() };
+            let stop = self.stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(asking_back.run()).await });
             tasks.spawn(seeding.run());
             return Sharing { torrent, progress, outcome };
         }

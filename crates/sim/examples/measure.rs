@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use scenario::rollout::{Arrival, Bounds, Group, Link, Role, Rollout, Vanishing};
+use scenario::rollout::{Arrival, Bounds, Conduct, Group, Link, Role, Rollout, Vanishing};
 use sim::{Settings, run};
 
 /// As `http-torrent simulate` has it: what a run costs here is what it costs there.
@@ -69,6 +69,17 @@ fn case(name: &str) -> Option<Rollout> {
             slow.groups[2].count = 60;
             slow.groups[2].link = Link::mbit(400, 400, far);
             slow
+        }
+        // As the real ones in `bench/shapes.py`.
+        "liars" => {
+            let mut liars = shape(Link::mbit(50, 200, lab), 7, Link::mbit(50, 200, lab), 32, 64 << 10);
+            liars.groups.push(Group { count: 3, conduct: Conduct::Liar, ..liars.groups[1].clone() });
+            liars
+        }
+        "unequal" => {
+            let mut unequal = shape(Link::mbit(40, 100, lab), 5, Link::mbit(40, 100, lab), 32, 64 << 10);
+            unequal.groups.push(Group { link: Link::mbit(8, 100, lab), ..unequal.groups[1].clone() });
+            unequal
         }
         "alone" => shape(hundred(far).0, 1, hundred(far).1, 256, 256 << 10),
         _ => return None,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use protocol::{ChunkIndex, Time};
-use swarm::{Failure, FetchId, PeerKey};
+use swarm::{AskedBack, Failure, FetchId, PeerKey};
 
 use crate::node::NodeId;
 use crate::requests::RequestId;
@@ -52,6 +52,10 @@ pub(crate) enum Happening {
     Stored(RequestId),
     /// An answer's head says what to ask for next.
     Suggested(NodeId, PeerKey, ChunkIndex),
+    /// A seed asks back what it sent; stale unless it is the time armed.
+    AsksBack(NodeId),
+    /// This came of asking somebody.
+    AskedBack(NodeId, NodeId, AskedBack),
     /// The downloader learns that a fetch came to nothing.
     Failed(NodeId, FetchId, Failure),
 }

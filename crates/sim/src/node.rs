@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::api::tracker::Token;
 use protocol::{ChunkIndex, ChunkSet, Time};
 use scenario::rollout::{Conduct, Link, Role};
-use swarm::{Download, FetchId, FirstCopies, PeerKey, Ticket, Upload};
+use swarm::{Download, FetchId, FirstCopies, PeerKey, Requester, Ticket, Upload};
 
 use crate::network::{Downlink, Uplink};
 use crate::requests::RequestId;
@@ -31,6 +31,20 @@ impl NodeId {
 
     pub(crate) fn word(self) -> u64 {
         self.0.into()
+    }
+}
+
+/// As whom it asks others.
+impl From<NodeId> for Requester {
+    fn from(node: NodeId) -> Self {
+        Requester::new(node.word())
+    }
+}
+
+impl From<Requester> for NodeId {
+    fn from(requester: Requester) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "made of a node's number")]
+        NodeId(requester.get() as u32)
     }
 }
 
@@ -88,6 +102,8 @@ pub(crate) struct Node {
 
     pub(crate) upload: Upload,
     pub(crate) firsts: FirstCopies,
+    /// When it is planned that a seed asks back what it sent.
+    pub(crate) asks_back_at: Option<Time>,
     /// Requests that wait for a slot.
     pub(crate) queued: BTreeMap<Ticket, RequestId>,
 }

@@ -42,6 +42,8 @@ impl Trace {
             Happening::Stored(id) => (17, of(*id)),
             Happening::Suggested(node, key, _) => (20, node.word() << 32 | u64::from(key.get())),
             Happening::Told(node, group) => (21, node.word() << 32 | u64::from(*group)),
+            Happening::AsksBack(node) => (22, node.word()),
+            Happening::AskedBack(node, other, _) => (23, node.word() << 32 | other.word()),
             Happening::Failed(node, fetch, _) => (18, node.word() << 40 ^ fetch.get()),
         };
         for word in [at.nanos(), kind, what] {

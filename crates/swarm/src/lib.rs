@@ -41,4 +41,4 @@ pub use event::{Event, Failure, Gained};
 pub use gathering::Gathering;
 pub use peer_key::{FetchId, PeerKey};
 pub use rate::TokenBucket;
-pub use upload::{Answer, Content, Demand, FirstCopies, Requester, Ticket, Upload};
+pub use upload::{Answer, AskedBack, Content, Demand, FirstCopies, Requester, Ticket, Upload};

@@ -14,7 +14,10 @@
 //! can. As long as enough requests for new content wait, requests for what was just sent are turned away: whoever got
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
 //! memory ends: what was not passed on is sent again.
+//!
+//! Who does not pass on what it gets (`carriers`) has one slot together with all of its kind, and after everybody else.
 
+mod carriers;
 mod check;
 mod demand;
 mod first_copies;
@@ -30,6 +33,7 @@ use self::sent::Sent;
 use self::slots::Slots;
 use crate::UploadConfig;
 
+pub use self::carriers::AskedBack;
 pub use self::demand::{Content, Demand};
 pub use self::first_copies::FirstCopies;
 
@@ -109,6 +113,7 @@ struct Active {
     requester: Requester,
     bytes: u32,
     since: Time,
+    spare: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,8 +166,9 @@ impl Upload {
     pub fn ask(&mut self, now: Time, requester: Requester, demand: Demand, bytes: u32) -> Answer {
         self.advance(now);
         let account = self.requesters.get(&requester).copied().unwrap_or_default();
-        let is_next =
-            self.active.len() < self.slots.limit() && self.held_for.is_none() && self.may_have_slot(&account);
+        let is_next = self.active.len() < self.slots.limit()
+            && self.held_for.is_none()
+            && self.may_have_slot(&account, demand);
         let direct = is_next && self.has_slot(bytes);
         if !direct && !self.may_wait(&account, demand, bytes) {
             self.slots.refused();
@@ -239,15 +245,13 @@ impl Upload {
 
     /// Ends the waiting for what was sent to somebody else meanwhile, while enough new things are waited for.
     fn turn_away(&mut self) {
-        let waiting = |upload: &Self, stale: bool| -> Vec<Ticket> {
-            let all = upload.waiting.iter();
-            all.filter(|(_, one)| upload.is_stale(one.demand) == stale).map(|(&ticket, _)| ticket).collect()
-        };
-        if waiting(self, false).len() < self.config.fresh_enough {
+        if self.fresh_waiting() < self.config.fresh_enough {
             return;
         }
+        let stale = self.waiting.iter().filter(|(_, one)| self.is_stale(one.demand));
+        let stale: Vec<Ticket> = stale.map(|(&ticket, _)| ticket).collect();
         let held_for = self.held_for;
-        for ticket in waiting(self, true).into_iter().filter(|&ticket| held_for != Some(ticket)) {
+        for ticket in stale.into_iter().filter(|&ticket| held_for != Some(ticket)) {
             if let Some(waiting) = self.waiting.remove(&ticket) {
                 self.stop_waiting(waiting);
                 self.turned_away.push(ticket);
@@ -262,7 +266,8 @@ impl Upload {
 
     /// Requests waiting for what was not sent lately.
     fn fresh_waiting(&self) -> usize {
-        self.waiting.values().filter(|waiting| !self.is_stale(waiting.demand)).count()
+        let is_fresh = |demand: Demand| !demand.is_spare() && !self.is_stale(demand);
+        self.waiting.values().filter(|waiting| is_fresh(waiting.demand)).count()
     }
 
     /// Requests held waiting: the load hint for answers.
@@ -281,14 +286,16 @@ impl Upload {
         self.active.len() < self.slots.limit() && (fits || self.active.len() < self.config.slots_large)
     }
 
-    fn may_have_slot(&self, account: &Account) -> bool {
-        account.active < self.config.slots_per_requester
+    fn may_have_slot(&self, account: &Account, demand: Demand) -> bool {
+        let is_taken = || self.active.values().any(|one| one.spare);
+        account.active < self.config.slots_per_requester && !(demand.is_spare() && is_taken())
     }
 
     fn may_wait(&self, account: &Account, demand: Demand, bytes: u32) -> bool {
         let free = self.config.queue.saturating_sub(self.waiting.len());
         let fits = self.waiting_bytes.saturating_add(bytes.into()) <= self.config.queue_bytes;
-        let better_elsewhere = matches!(demand, Demand::Anywhere(_)) && self.is_crowded_for(account);
+        let better_elsewhere =
+            matches!(demand, Demand::Anywhere(_) | Demand::Spare(_)) && self.is_crowded_for(account);
         free > 0
             && !better_elsewhere
             && account.waiting < self.config.queue_per_requester.min(free)
@@ -307,7 +314,7 @@ impl Upload {
     fn waiting_anywhere(&self) -> usize {
         let is_anywhere = |demand| match demand {
             Demand::Here => false,
-            Demand::Anywhere(_) => true,
+            Demand::Anywhere(_) | Demand::Spare(_) => true,
             Demand::OnlyHere(_) => self.is_stale(demand),
         };
         self.waiting.values().filter(|one| is_anywhere(one.demand)).count()
@@ -325,10 +332,12 @@ impl Upload {
         let candidates = self.waiting.iter().filter_map(|(&ticket, &waiting)| {
             let account = self.requesters.get(&waiting.requester)?;
             let times = waiting.demand.content().map_or(0, |content| self.sent.times(content));
-            self.may_have_slot(account).then(|| (times, account.served_at(self.halvings), ticket, waiting))
+            let demand = waiting.demand;
+            let order = (demand.is_spare(), times, account.served_at(self.halvings), ticket);
+            self.may_have_slot(account, demand).then_some((order, waiting))
         });
-        let least = candidates.min_by_key(|&(times, served, ticket, _)| (times, served, ticket));
-        least.map(|(_, _, ticket, waiting)| (ticket, waiting))
+        let least = candidates.min_by_key(|&(order, _)| order);
+        least.map(|((.., ticket), waiting)| (ticket, waiting))
     }
 
     fn grant(&mut self, now: Time, ticket: Ticket, request: Waiting) {
@@ -346,7 +355,8 @@ impl Upload {
             account.active += 1;
         }
         self.active_bytes += u64::from(bytes);
-        self.active.insert(ticket, Active { requester, bytes, since: now });
+        let spare = demand.is_spare();
+        self.active.insert(ticket, Active { requester, bytes, since: now, spare });
     }
 
     fn stop_waiting(&mut self, waiting: Waiting) {
@@ -359,7 +369,7 @@ impl Upload {
     /// When the queue will have moved on, as far as the bodies served lately tell.
     fn retry_after(&self, demand: Demand) -> Duration {
         let waiting = match demand {
-            Demand::Anywhere(_) => self.waiting_anywhere(),
+            Demand::Anywhere(_) | Demand::Spare(_) => self.waiting_anywhere(),
             Demand::Here | Demand::OnlyHere(_) => self.waiting.len(),
         };
         // One round more than there are: others come, too.

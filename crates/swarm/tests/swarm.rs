@@ -215,7 +215,7 @@ impl Swarm {
         }
         let requester = Requester::new(request.from as u64);
         let (content, chunk) = (Content::new(request.chunk.into()), ChunkIndex::new(request.chunk));
-        let demand = self.nodes[to].firsts.demand(chunk, content);
+        let demand = self.nodes[to].firsts.demand(self.now, requester, chunk, content);
         match self.nodes[to].upload.ask(self.now, requester, demand, self.chunk_bytes) {
             Answer::Grant(ticket) => {
                 self.nodes[to].requests.insert(ticket, request);
@@ -229,7 +229,7 @@ impl Swarm {
 
     /// An answer says what its receiver might ask for next.
     fn suggest(&mut self, from: usize, to: usize) {
-        if let Some(chunk) = self.nodes[from].firsts.suggest(self.now) {
+        if let Some(chunk) = self.nodes[from].firsts.suggest(self.now, Requester::new(to as u64)) {
             self.plan(LATENCY, Happening::Suggested { from, to, chunk });
         }
     }
@@ -255,7 +255,8 @@ impl Swarm {
         self.advance(node);
         for ticket in tickets {
             let Some(&Request { from, chunk, .. }) = self.nodes[node].requests.get(ticket) else { continue };
-            self.nodes[node].firsts.sent(ChunkIndex::new(chunk));
+            let now = self.now;
+            self.nodes[node].firsts.sent(now, None, ChunkIndex::new(chunk));
             self.suggest(node, from);
         }
         let bytes = f64::from(self.chunk_bytes);

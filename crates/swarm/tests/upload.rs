@@ -326,8 +326,9 @@ proptest! {
 
 /// Of each kind, for one of ten contents.
 fn any_demand(random: u32) -> Demand {
-    let content = Content::new(u64::from(random / 3 % 10));
-    [Demand::Here, Demand::Anywhere(content), Demand::OnlyHere(content)][random as usize % 3]
+    let content = Content::new(u64::from(random / 4 % 10));
+    let all = [Demand::Here, Demand::Anywhere(content), Demand::OnlyHere(content), Demand::Spare(content)];
+    all[random as usize % all.len()]
 }
 
 fn ask_for(upload: &mut Upload, at: Time, number: u64, content: u64) -> Answer {
@@ -404,6 +405,26 @@ fn while_all_slots_are_taken_few_wait_for_what_others_have_and_anybody_for_what_
     assert!(matches!(ask(3, anywhere(3)), Answer::Refuse { .. }), "elsewhere an uplink may be idle");
     assert!(matches!(ask(4, only_here(4)), Answer::Wait(_)));
     assert!(matches!(ask(5, Demand::Here), Answer::Wait(_)));
+}
+
+#[test]
+fn who_keeps_to_itself_what_it_gets_has_one_slot_with_all_of_its_kind_and_after_everybody() {
+    let config = UploadConfig { slots: 3, slots_first: 3, slots_per_requester: 3, ..UploadConfig::default() };
+    let mut upload = Upload::new(config);
+    let (spare, only_here) = (|n| Demand::Spare(Content::new(n)), |n| Demand::OnlyHere(Content::new(n)));
+    let mut ask = |number, demand| upload.ask(Time::ZERO, who(number), demand, BODY);
+    let Answer::Grant(served) = ask(1, spare(1)) else { panic!("nobody else wants the uplink") };
+    let Answer::Wait(same) = ask(1, spare(2)) else { panic!("slots are free, but not for these two") };
+    let Answer::Wait(other) = ask(2, spare(3)) else { panic!("nor for another of its kind") };
+    let Answer::Grant(honest) = ask(3, only_here(4)) else { panic!("a slot is free") };
+    assert!(matches!(ask(3, only_here(5)), Answer::Grant(_)));
+    let Answer::Wait(later) = ask(3, only_here(6)) else { panic!("all three are taken") };
+    assert_eq!(upload.done(millis(1), served), [later], "it came last and goes first");
+    upload.check_invariants();
+    assert_eq!(upload.done(millis(2), honest), [other], "who was served less of the two");
+    assert_eq!(upload.done(millis(3), later), [], "one at a time");
+    assert_eq!(upload.done(millis(4), other), [same], "and nobody is shut out");
+    upload.check_invariants();
 }
 
 #[test]

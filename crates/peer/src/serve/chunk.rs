@@ -10,13 +10,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use net::Outlet;
 use protocol::api::{HT_NEXT, HT_QUEUE};
-use protocol::{ChunkIndex, Hash};
+use protocol::{BaseUrl, ChunkIndex, Hash};
 use store::StoreError;
-use swarm::{Content, Demand};
+use swarm::{Content, Demand, Requester};
 
 use super::answer;
 use super::range::{Wanted, is_known, wanted};
-use super::requester::{note_asker, peer_id, requester};
+use super::requester::{note_asker, own_url, peer_id, requester};
 use crate::body::{Outgoing, Payload};
 use crate::context::Context;
 use crate::holding::Holding;
@@ -41,6 +41,7 @@ pub(super) async fn get(
         return answer::not_found("this peer does not hold that chunk (yet)");
     };
     note_asker(&context, &holding, &headers, from);
+    let asking = Asking { who: requester(&headers, from), is_peer: peer_id(&headers).is_some() };
     let length = u64::from(holding.torrent().span(chunk).length);
     let etag = format!("\"{hash}\"");
     if is_known(&headers, &etag) {
@@ -57,13 +58,17 @@ pub(super) async fn get(
         #[expect(clippy::cast_possible_truncation, reason = "a chunk's length is a u32")]
         let bytes = (last - first + 1) as u32;
         // Whoever is no peer of ours has nobody else to ask.
-        let is_peer = peer_id(&headers).is_some();
-        let demand = if is_peer { holding.demand(chunk, content_of(&hash)) } else { Demand::Here };
-        let slot = match context.gate.enter(requester(&headers, from), demand, bytes).await {
-            Ok(slot) => slot,
-            Err(refused) => return suggesting(answer::refused(refused), &headers, &context, &holding),
+        let (who, now) = (asking.who, context.clock.now());
+        let demand = if asking.is_peer {
+            holding.firsts.demand(now, who, chunk, content_of(&hash))
+        } else {
+            Demand::Here
         };
-        holding.sends(chunk);
+        let slot = match context.gate.enter(who, demand, bytes).await {
+            Ok(slot) => slot,
+            Err(refused) => return suggesting(answer::refused(refused), &asking, &context, &holding),
+        };
+        holding.firsts.sends(context.clock.now(), asking.carrier(&headers, from), chunk);
         let found = if outlet.sends_files() && bytes >= SENT_FROM_FILE {
             payload(&context, &holding, chunk).await
         } else {
@@ -80,7 +85,7 @@ pub(super) async fn get(
     };
     let mut response = head(status, &etag, body);
     if method != Method::HEAD {
-        response = suggesting(response, &headers, &context, &holding);
+        response = suggesting(response, &asking, &context, &holding);
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(last - first + 1));
@@ -91,16 +96,30 @@ pub(super) async fn get(
     response
 }
 
+/// Who asks, as far as it matters to what it gets.
+struct Asking {
+    who: Requester,
+    is_peer: bool,
+}
+
+impl Asking {
+    /// The same, and where it can be asked itself; `None` where that is not known.
+    fn carrier(&self, headers: &HeaderMap, from: SocketAddr) -> Option<(Requester, BaseUrl)> {
+        let url = own_url(headers, from).filter(|_| self.is_peer)?;
+        Some((self.who, url))
+    }
+}
+
 /// The same answer; a peer of ours is told what to ask for next. Nobody else is: a suggestion stands for some seconds, and
 /// would be lost on curl.
 fn suggesting(
     mut response: Response<Body>,
-    request: &HeaderMap,
+    asking: &Asking,
     context: &Context,
     holding: &Holding,
 ) -> Response<Body> {
-    if peer_id(request).is_some()
-        && let Some(chunk) = holding.suggestion(context.clock.now())
+    if asking.is_peer
+        && let Some(chunk) = holding.firsts.suggestion(context.clock.now(), asking.who)
     {
         response.headers_mut().insert(HT_NEXT, HeaderValue::from(chunk.get()));
     }

@@ -165,7 +165,7 @@ async fn send(
             None => again(&context.gate, requester, bytes_of(&group)).await,
         };
         for found in &group {
-            found.holding.sends(found.chunk);
+            found.holding.firsts.sends(context.clock.now(), None, found.chunk);
         }
         let read = context.net.blocking(move || form.encode(&group, at == 0, at == last));
         let Some(bytes) = read.await.flatten() else {

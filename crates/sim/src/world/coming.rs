@@ -94,6 +94,7 @@ impl World<'_> {
             complete: is_seed.then_some(Time::ZERO),
             upload: Upload::new(upload.clone()),
             firsts: if is_seed { FirstCopies::of_seed(total, seed) } else { FirstCopies::none() },
+            asks_back_at: None,
             queued: BTreeMap::new(),
             uplink: Uplink::default(),
             downlink: Downlink::default(),

@@ -5,6 +5,7 @@
 //! `checks` (what must hold after every event).
 
 mod announcing;
+mod asking_back;
 mod checks;
 mod coming;
 mod deciding;
@@ -145,6 +146,8 @@ impl<'a> World<'a> {
             Happening::Whole(request) => self.whole(request),
             Happening::Stored(request) => self.stored(request),
             Happening::Suggested(node, peer, chunk) => self.tell(node, Event::Suggested { peer, chunk }),
+            Happening::AsksBack(node) => self.asks_back(node),
+            Happening::AskedBack(node, other, what) => self.is_asked_back(node, other, what),
             Happening::Failed(node, fetch, failure) => self.failed(node, fetch, failure),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::Time;
 use rand::RngExt;
 use scenario::rollout::{Conduct, Role, time_for};
-use swarm::{Answer, Content, Failure, Requester, Ticket};
+use swarm::{Answer, Content, Failure, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
@@ -14,11 +14,11 @@ use crate::node::NodeId;
 use crate::requests::{Request, RequestId, Stage};
 
 /// Head of an answer that brings a chunk, in bytes.
-const ANSWER: u64 = 290;
+pub(super) const ANSWER: u64 = 290;
 /// A refusal, head and body.
 const REFUSAL: u64 = 350;
 /// How long a connection to somebody that nobody can dial is waited for.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// The brain is told of a body that is on its way this often: enough to measure by.
 const REPORT: Duration = Duration::from_millis(250);
 /// A free rider is always busy.
@@ -48,7 +48,8 @@ impl World<'_> {
         if !node.held.contains(chunk) {
             return self.fail(id, self.delay(from, to), Failure::Missing);
         }
-        match node.upload.ask(now, Requester::new(from.word()), node.firsts.demand(chunk, content), bytes) {
+        let demand = node.firsts.demand(now, from.into(), chunk, content);
+        match node.upload.ask(now, from.into(), demand, bytes) {
             Answer::Grant(ticket) => self.send(to, id, ticket),
             Answer::Wait(ticket) => {
                 node.queued.insert(ticket, id);
@@ -84,7 +85,7 @@ impl World<'_> {
             return;
         };
         let now = self.now;
-        if let Some(chunk) = self.node(to).firsts.suggest(now) {
+        if let Some(chunk) = self.node(to).firsts.suggest(now, from.into()) {
             self.plan(self.delay(from, to), Happening::Suggested(from, key, chunk));
         }
     }
@@ -132,7 +133,9 @@ impl World<'_> {
         let Some(one) = self.requests.get_mut(request) else { return };
         one.stage = Stage::Sending;
         let Request { from, key, mut place, chunk, asked_at: told_at, .. } = *one;
-        self.node(id).firsts.sent(chunk);
+        if self.node(id).firsts.sent(now, Some(from.into()), chunk) {
+            self.arm_asking_back(id);
+        }
         self.suggest(request);
         let left = self.length(chunk);
         let first = self.rollout.network.first_window;

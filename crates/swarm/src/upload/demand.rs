@@ -21,6 +21,9 @@ pub enum Demand {
     Anywhere(Content),
     /// Nobody yet: it was never sent from here, the only place where it can be.
     OnlyHere(Content),
+    /// Its asker keeps to itself what it gets: it has one slot together with all the others of its kind, which is theirs so that who
+    /// cannot pass anything on (nobody can dial it) is not shut out.
+    Spare(Content),
 }
 
 impl Demand {
@@ -28,7 +31,11 @@ impl Demand {
     pub(super) const fn content(self) -> Option<Content> {
         match self {
             Demand::Here => None,
-            Demand::Anywhere(content) | Demand::OnlyHere(content) => Some(content),
+            Demand::Anywhere(content) | Demand::OnlyHere(content) | Demand::Spare(content) => Some(content),
         }
+    }
+
+    pub(super) const fn is_spare(self) -> bool {
+        matches!(self, Demand::Spare(_))
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use protocol::{ChunkIndex, Time};
 
+use super::Requester;
+use super::carriers::{AskedBack, Carriers};
 use super::demand::{Content, Demand};
 use crate::index_set::IndexSet;
 
@@ -28,6 +30,8 @@ pub struct FirstCopies {
     promised: BTreeSet<(Time, u32)>,
     /// Where the next suggestion is looked for.
     from: u32,
+    /// Who got first copies, and whether they are passed on.
+    carriers: Carriers,
 }
 
 impl FirstCopies {
@@ -38,32 +42,75 @@ impl FirstCopies {
         #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u32")]
         let from = (seed % u64::from(total.max(1))) as u32;
         let unsent = IndexSet::full(total);
-        FirstCopies { free: unsent.clone(), unsent, promised: BTreeSet::new(), from }
+        FirstCopies::new(unsent, from)
     }
 
     /// Of a peer that got its chunks from others: they are there already.
     #[must_use]
     pub fn none() -> Self {
-        let unsent = IndexSet::empty(0);
-        FirstCopies { free: unsent.clone(), unsent, promised: BTreeSet::new(), from: 0 }
+        FirstCopies::new(IndexSet::empty(0), 0)
     }
 
-    /// Who else could serve a request of a peer for `chunk`, which is `content`: nobody, as far as is known here, before
+    fn new(unsent: IndexSet, from: u32) -> Self {
+        let (free, promised, carriers) = (unsent.clone(), BTreeSet::new(), Carriers::default());
+        FirstCopies { unsent, free, promised, from, carriers }
+    }
+
+    /// Who else could serve a request of the peer `who` for `chunk`, which is `content`: nobody, as far as is known here, before
     /// it was sent to anybody.
-    pub fn demand(&self, chunk: ChunkIndex, content: Content) -> Demand {
-        if self.unsent.contains(chunk.get()) { Demand::OnlyHere(content) } else { Demand::Anywhere(content) }
-    }
-
-    /// `chunk` is sent to somebody.
-    pub fn sent(&mut self, chunk: ChunkIndex) {
-        self.unsent.remove(chunk.get());
-        if !self.free.remove(chunk.get()) {
-            self.promised.retain(|&(_, promised)| promised != chunk.get());
+    pub fn demand(&self, now: Time, who: Requester, chunk: ChunkIndex, content: Content) -> Demand {
+        if self.carriers.is_poor(now, who) {
+            Demand::Spare(content)
+        } else if self.unsent.contains(chunk.get()) {
+            Demand::OnlyHere(content)
+        } else {
+            Demand::Anywhere(content)
         }
     }
 
-    /// A chunk to suggest to somebody that asks; `None` when each was sent once, or is suggested to others.
-    pub fn suggest(&mut self, now: Time) -> Option<ChunkIndex> {
+    /// `chunk` is sent; to `who`, if that is a peer that can be asked for it. Whether it is its first copy.
+    pub fn sent(&mut self, now: Time, who: Option<Requester>, chunk: ChunkIndex) -> bool {
+        if !self.free.remove(chunk.get()) {
+            self.promised.retain(|&(_, promised)| promised != chunk.get());
+        }
+        let is_first = self.unsent.remove(chunk.get());
+        if let Some(who) = who.filter(|_| is_first) {
+            self.carriers.sent(now, who, chunk);
+        }
+        is_first
+    }
+
+    /// When [`FirstCopies::ask_back`] has something to ask, if nothing else happens before.
+    pub fn ask_back_at(&self) -> Option<Time> {
+        self.carriers.ask_back_at()
+    }
+
+    /// Whom to ask for what now, to see whether it passes on what only it got from here. Whatever comes of it is said
+    /// to [`FirstCopies::asked_back`].
+    pub fn ask_back(&mut self, now: Time) -> Option<(Requester, ChunkIndex)> {
+        self.carriers.ask_back(now)
+    }
+
+    /// This came of asking `who`.
+    pub fn asked_back(&mut self, now: Time, who: Requester, what: AskedBack) {
+        self.carriers.asked_back(now, who, what);
+    }
+
+    /// Asserts that the books of who got first copies agree; for tests and simulations.
+    ///
+    /// # Panics
+    /// When they do not: that is a defect of this crate.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) {
+        self.carriers.check_invariants();
+    }
+
+    /// A chunk to suggest to `who`, who asks; `None` when each was sent once, or is suggested to others, and to those that
+    /// keep to themselves what they get.
+    pub fn suggest(&mut self, now: Time, who: Requester) -> Option<ChunkIndex> {
+        if self.carriers.is_poor(now, who) {
+            return None;
+        }
         while let Some(&(until, chunk)) = self.promised.first()
             && until <= now
         {
@@ -82,15 +129,17 @@ impl FirstCopies {
 mod tests {
     use super::*;
 
+    const WHO: Requester = Requester::new(1);
+
     fn suggested(firsts: &mut FirstCopies, now: Time) -> Vec<u32> {
-        std::iter::from_fn(|| firsts.suggest(now)).map(ChunkIndex::get).collect()
+        std::iter::from_fn(|| firsts.suggest(now, WHO)).map(ChunkIndex::get).collect()
     }
 
     #[test]
     fn everybody_is_suggested_something_else_until_all_is_promised_or_sent() {
         let mut firsts = FirstCopies::of_seed(5, 8);
-        firsts.sent(ChunkIndex::new(4));
-        let demand = |chunk| firsts.demand(ChunkIndex::new(chunk), Content::new(7));
+        firsts.sent(Time::ZERO, None, ChunkIndex::new(4));
+        let demand = |chunk| firsts.demand(Time::ZERO, WHO, ChunkIndex::new(chunk), Content::new(7));
         assert_eq!(demand(3), Demand::OnlyHere(Content::new(7)));
         assert_eq!(demand(4), Demand::Anywhere(Content::new(7)));
         assert_eq!(suggested(&mut firsts, Time::ZERO), [3, 0, 1, 2]);
@@ -100,19 +149,37 @@ mod tests {
     fn what_nobody_asked_for_in_time_is_suggested_again_and_what_was_sent_is_not() {
         let mut firsts = FirstCopies::of_seed(3, 0);
         assert_eq!(suggested(&mut firsts, Time::ZERO), [0, 1, 2]);
-        firsts.sent(ChunkIndex::new(1));
+        firsts.sent(Time::ZERO, None, ChunkIndex::new(1));
         assert_eq!(suggested(&mut firsts, Time::ZERO + PROMISE), [0, 2]);
-        firsts.sent(ChunkIndex::new(0));
-        firsts.sent(ChunkIndex::new(2));
+        firsts.sent(Time::ZERO, None, ChunkIndex::new(0));
+        firsts.sent(Time::ZERO, None, ChunkIndex::new(2));
         assert!(suggested(&mut firsts, Time::ZERO + PROMISE * 3).is_empty());
     }
 
     #[test]
     fn who_got_the_chunks_from_others_suggests_none() {
         let mut firsts = FirstCopies::none();
-        firsts.sent(ChunkIndex::new(7));
-        assert_eq!(firsts.suggest(Time::ZERO), None);
+        firsts.sent(Time::ZERO, None, ChunkIndex::new(7));
+        assert_eq!(firsts.suggest(Time::ZERO, WHO), None);
         let content = Content::new(8);
-        assert_eq!(firsts.demand(ChunkIndex::new(8), content), Demand::Anywhere(content));
+        assert_eq!(firsts.demand(Time::ZERO, WHO, ChunkIndex::new(8), content), Demand::Anywhere(content));
+    }
+
+    #[test]
+    fn who_keeps_the_only_copy_is_suggested_nothing_and_served_last() {
+        let mut firsts = FirstCopies::of_seed(9, 0);
+        assert!((0..4).all(|chunk| firsts.sent(Time::ZERO, Some(WHO), ChunkIndex::new(chunk))));
+        let then = firsts.ask_back_at().unwrap();
+        assert_eq!(firsts.ask_back(then), Some((WHO, ChunkIndex::new(1))));
+        let (content, other) = (Content::new(7), Requester::new(2));
+        assert_eq!(firsts.demand(then, WHO, ChunkIndex::new(8), content), Demand::OnlyHere(content));
+        firsts.asked_back(then, WHO, AskedBack::Failed);
+        for chunk in [0, 8] {
+            assert_eq!(firsts.demand(then, WHO, ChunkIndex::new(chunk), content), Demand::Spare(content));
+        }
+        assert_eq!(
+            (firsts.suggest(then, WHO), firsts.suggest(then, other)),
+            (None, Some(ChunkIndex::new(4)))
+        );
     }
 }
