@@ -81,6 +81,15 @@ fn case(name: &str) -> Option<Rollout> {
             unequal.groups.push(Group { link: Link::mbit(8, 100, lab), ..unequal.groups[1].clone() });
             unequal
         }
+        "allnat" => {
+            let (seed, peer) = (
+                Link::mbit(200, 200, Duration::from_millis(10)),
+                Link::mbit(50, 200, Duration::from_millis(10)),
+            );
+            let mut nat = shape(seed, 12, peer, 32, 64 << 10);
+            nat.groups[1].dialable = false;
+            nat
+        }
         "alone" => shape(hundred(far).0, 1, hundred(far).1, 256, 256 << 10),
         _ => return None,
     })

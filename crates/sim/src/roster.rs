@@ -225,8 +225,11 @@ impl Roster {
         if member.met {
             sighted.events.push(Event::PeerGained { peer: key, chunks: gained });
         } else {
+            // As in `peer/src/download/roster.rs`.
+            let is_complete = gained == Gained::All;
             member.hearsay = Some(Box::new(gained));
-            sighted.ask = self.met(key, &mut sighted.events);
+            let is_first = !self.members.iter().any(|member| member.met);
+            sighted.ask = is_complete && is_first && self.met(key, &mut sighted.events);
         }
         sighted
     }

@@ -22,7 +22,7 @@ fn swarm(seed: u64, others: impl FnOnce(&mut Group)) -> (Rollout, Outcome) {
 
 /// The time of the last in hundredths of the fluid bound, for which the bad ones send nothing.
 fn hundredths((rollout, outcome): (Rollout, Outcome)) -> u128 {
-    let last = outcome.last().unwrap();
+    let last = outcome.last().unwrap_or_default();
     u128::from(last.nanos()) * 100 / Bounds::of(&rollout).fluid.as_nanos()
 }
 

@@ -15,7 +15,7 @@
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
 //! memory ends: what was not passed on is sent again.
 //!
-//! Who does not pass on what it gets (`carriers`) has one slot together with all of its kind, and after everybody else.
+//! Who does not pass on what it gets (`carriers`) has one slot together with all of its kind, as long as others fill the uplink (`spare`).
 
 mod carriers;
 mod check;
@@ -23,6 +23,7 @@ mod demand;
 mod first_copies;
 mod sent;
 mod slots;
+mod spare;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use protocol::Time;
 
 use self::sent::Sent;
 use self::slots::Slots;
+use self::spare::Spare;
 use crate::UploadConfig;
 
 pub use self::carriers::AskedBack;
@@ -100,6 +102,7 @@ pub struct Upload {
     requesters: BTreeMap<Requester, Account>,
     sent: Sent,
     slots: Slots,
+    spare: Spare,
     /// Tickets that waited and are turned away, until the shell fetches them.
     turned_away: Vec<Ticket>,
     /// How often the sums were halved.
@@ -157,6 +160,7 @@ impl Upload {
             held_for: None,
             requesters: BTreeMap::new(),
             sent: Sent::default(),
+            spare: Spare::new(),
             turned_away: Vec::new(),
             halvings: 0,
         }
@@ -208,6 +212,8 @@ impl Upload {
             self.service = (self.service * 7 + now.since(active.since)) / 8;
             let asked = self.active.len() + self.waiting.len() + 1;
             self.slots.sent(now, active.bytes, asked, &self.config);
+            let waits = self.waiting.values().any(|waiting| waiting.demand.is_spare());
+            self.spare.sent(now, active.bytes, waits, self.config.slots_most);
             if let Some(account) = self.requesters.get_mut(&active.requester) {
                 account.active -= 1;
             }
@@ -287,7 +293,7 @@ impl Upload {
     }
 
     fn may_have_slot(&self, account: &Account, demand: Demand) -> bool {
-        let is_taken = || self.active.values().any(|one| one.spare);
+        let is_taken = || self.active.values().filter(|one| one.spare).count() >= self.spare.limit();
         account.active < self.config.slots_per_requester && !(demand.is_spare() && is_taken())
     }
 

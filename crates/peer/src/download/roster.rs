@@ -131,9 +131,12 @@ impl Roster {
         if member.met {
             return vec![Event::PeerGained { peer, chunks: gained }];
         }
+        let is_complete = gained == Gained::All;
         member.hearsay = Some(gained);
-        // Whoever is known to speak natively need not answer first: the download starts a round trip earlier.
-        if native { self.met(peer) } else { Vec::new() }
+        // A complete one that is known to speak natively need not answer first: the download starts a round trip earlier. Only the first of all:
+        // of those that nobody can dial, each would hold up chunks until it is found out.
+        let is_first = !self.members.values().any(|member| member.met);
+        if native && is_complete && is_first { self.met(peer) } else { Vec::new() }
     }
 
     fn is_left_alone(&self, url: &BaseUrl) -> bool {

@@ -23,10 +23,6 @@ impl Upload {
             assert!(active <= self.config.slots_per_requester, "too many slots for {requester:?}");
             assert!(waiting <= self.config.queue_per_requester, "too many waiting for {requester:?}");
         }
-        assert!(
-            self.active.values().filter(|one| one.spare).count() <= 1,
-            "more than one slot that is spare"
-        );
         assert!(self.sent.len() <= self.config.contents, "too many contents remembered");
         let active_bytes: u64 = self.active.values().map(|active| u64::from(active.bytes)).sum();
         assert_eq!(active_bytes, self.active_bytes, "bytes of bodies");

@@ -21,8 +21,8 @@ pub enum Demand {
     Anywhere(Content),
     /// Nobody yet: it was never sent from here, the only place where it can be.
     OnlyHere(Content),
-    /// Its asker keeps to itself what it gets: it has one slot together with all the others of its kind, which is theirs so that who
-    /// cannot pass anything on (nobody can dial it) is not shut out.
+    /// Its asker keeps to itself what it gets: while others fill the uplink, it has one slot together with all the others of its kind, so that who cannot
+    /// pass anything on (nobody can dial it) is not shut out.
     Spare(Content),
 }
 
