@@ -27,7 +27,7 @@ fn hundredths((rollout, outcome): (Rollout, Outcome)) -> u128 {
 }
 
 #[test]
-fn liars_take_few_of_the_first_copies() {
+fn a08_liars_take_few_of_the_first_copies() {
     for seed in 1..=4 {
         let took = hundredths(swarm(seed, |bad| bad.conduct = Conduct::Liar));
         assert!((100..120).contains(&took), "seed {seed}: {took} hundredths; 134 to 142 without asking back");
