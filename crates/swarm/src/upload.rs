@@ -293,8 +293,15 @@ impl Upload {
     }
 
     fn may_have_slot(&self, account: &Account, demand: Demand) -> bool {
-        let is_taken = || self.active.values().filter(|one| one.spare).count() >= self.spare.limit();
-        account.active < self.config.slots_per_requester && !(demand.is_spare() && is_taken())
+        account.active < self.config.slots_per_requester && !(demand.is_spare() && self.is_spare_taken())
+    }
+
+    /// Whether as many are served as may be of those who keep to themselves what they get: all slots are theirs while nobody else is there.
+    fn is_spare_taken(&self) -> bool {
+        let spare = self.active.values().filter(|one| one.spare).count();
+        let others =
+            || spare < self.active.len() || self.waiting.values().any(|waiting| !waiting.demand.is_spare());
+        spare >= self.spare.limit() && others()
     }
 
     fn may_wait(&self, account: &Account, demand: Demand, bytes: u32) -> bool {

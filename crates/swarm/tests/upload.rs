@@ -413,10 +413,10 @@ fn who_keeps_to_itself_what_it_gets_has_one_slot_with_all_of_its_kind_and_after_
     let mut upload = Upload::new(config);
     let (spare, only_here) = (|n| Demand::Spare(Content::new(n)), |n| Demand::OnlyHere(Content::new(n)));
     let mut ask = |number, demand| upload.ask(Time::ZERO, who(number), demand, BODY);
-    let Answer::Grant(served) = ask(1, spare(1)) else { panic!("nobody else wants the uplink") };
-    let Answer::Wait(same) = ask(1, spare(2)) else { panic!("slots are free, but not for these two") };
-    let Answer::Wait(other) = ask(2, spare(3)) else { panic!("nor for another of its kind") };
     let Answer::Grant(honest) = ask(3, only_here(4)) else { panic!("a slot is free") };
+    let Answer::Grant(served) = ask(1, spare(1)) else { panic!("one is for them") };
+    let Answer::Wait(same) = ask(1, spare(2)) else { panic!("a slot is free, but not for these two") };
+    let Answer::Wait(other) = ask(2, spare(3)) else { panic!("nor for another of its kind") };
     assert!(matches!(ask(3, only_here(5)), Answer::Grant(_)));
     let Answer::Wait(later) = ask(3, only_here(6)) else { panic!("all three are taken") };
     assert_eq!(upload.done(millis(1), served), [later], "it came last and goes first");
@@ -424,6 +424,24 @@ fn who_keeps_to_itself_what_it_gets_has_one_slot_with_all_of_its_kind_and_after_
     assert_eq!(upload.done(millis(2), honest), [other], "who was served less of the two");
     assert_eq!(upload.done(millis(3), later), [], "one at a time");
     assert_eq!(upload.done(millis(4), other), [same], "and nobody is shut out");
+    upload.check_invariants();
+}
+
+#[test]
+fn while_nobody_else_is_there_they_have_all_slots() {
+    let config = UploadConfig { slots: 3, slots_first: 3, slots_per_requester: 3, ..UploadConfig::default() };
+    let mut upload = Upload::new(config);
+    let mut ask = |number, demand| upload.ask(Time::ZERO, who(number), demand, BODY);
+    let [first, second, _] = [1, 2, 3].map(|content| match ask(1, Demand::Spare(Content::new(content))) {
+        Answer::Grant(ticket) => ticket,
+        other => panic!("{other:?}"),
+    });
+    let Answer::Wait(honest) = ask(2, Demand::OnlyHere(Content::new(4))) else { panic!("not waiting") };
+    let Answer::Wait(spare) = ask(1, Demand::Spare(Content::new(5))) else { panic!("not waiting") };
+    assert_eq!(upload.done(millis(1), first), [honest]);
+    assert_eq!(upload.done(millis(2), second), [], "somebody is: of the others there is one already");
+    upload.check_invariants();
+    assert_eq!(upload.done(millis(3), honest), [spare]);
     upload.check_invariants();
 }
 
