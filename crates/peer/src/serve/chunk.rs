@@ -16,7 +16,7 @@ use swarm::{Content, Demand, Requester};
 
 use super::answer;
 use super::range::{Wanted, is_known, wanted};
-use super::requester::{note_asker, own_url, peer_id, requester};
+use super::requester::{note_asker, peer_id, requester};
 use crate::body::{Outgoing, Payload};
 use crate::context::Context;
 use crate::holding::Holding;
@@ -40,8 +40,11 @@ pub(super) async fn get(
     let Some((holding, chunk)) = context.catalog.find(&hash) else {
         return answer::not_found("this peer does not hold that chunk (yet)");
     };
-    note_asker(&context, &holding, &headers, from);
-    let asking = Asking { who: requester(&headers, from), is_peer: peer_id(&headers).is_some() };
+    let asking = Asking {
+        url: note_asker(&context, &holding, &headers, from),
+        who: requester(&headers, from),
+        is_peer: peer_id(&headers).is_some(),
+    };
     let length = u64::from(holding.torrent().span(chunk).length);
     let etag = format!("\"{hash}\"");
     if is_known(&headers, &etag) {
@@ -68,7 +71,7 @@ pub(super) async fn get(
             Ok(slot) => slot,
             Err(refused) => return suggesting(answer::refused(refused), &asking, &context, &holding),
         };
-        holding.firsts.sends(context.clock.now(), asking.carrier(&headers, from), chunk);
+        holding.firsts.sends(context.clock.now(), asking.carrier(), chunk);
         let found = if outlet.sends_files() && bytes >= SENT_FROM_FILE {
             payload(&context, &holding, chunk).await
         } else {
@@ -100,12 +103,14 @@ pub(super) async fn get(
 struct Asking {
     who: Requester,
     is_peer: bool,
+    /// Where it can be asked itself, if that is known.
+    url: Option<BaseUrl>,
 }
 
 impl Asking {
-    /// The same, and where it can be asked itself; `None` where that is not known.
-    fn carrier(&self, headers: &HeaderMap, from: SocketAddr) -> Option<(Requester, BaseUrl)> {
-        let url = own_url(headers, from).filter(|_| self.is_peer)?;
+    /// A peer that can be asked for what it gets.
+    fn carrier(&self) -> Option<(Requester, BaseUrl)> {
+        let url = self.url.clone().filter(|_| self.is_peer)?;
         Some((self.who, url))
     }
 }

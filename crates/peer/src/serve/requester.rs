@@ -28,21 +28,26 @@ pub(super) fn peer_id(headers: &HeaderMap) -> Option<PeerId> {
 
 /// The base URL in `HT-Url`, if it names the address the request came from: nobody can make us send others to a
 /// third party (threats A5, A6). A peer behind a proxy is found through its tracker instead.
-pub(super) fn own_url(headers: &HeaderMap, from: SocketAddr) -> Option<BaseUrl> {
+fn own_url(headers: &HeaderMap, from: SocketAddr) -> Option<BaseUrl> {
     let url: BaseUrl = headers.get(HT_URL)?.to_str().ok()?.parse().ok()?;
     let host: IpAddr = url.address().host().as_ip()?;
     let from = from.ip().to_canonical();
     (host == from || (host.is_loopback() && from.is_loopback())).then_some(url)
 }
 
-/// Whoever asks is alive, and may be told to others of its swarm; a download here takes it for a neighbour, too.
-pub(super) fn note_asker(context: &Context, holding: &Holding, headers: &HeaderMap, from: SocketAddr) {
-    if let Some(url) = own_url(headers, from) {
-        let peer = peer_id(headers);
-        if holding.acquaintances.saw(url.clone(), peer, context.clock.now()) && peer.is_some() {
-            holding.visited(Sighting { url, peer, held: None });
-        }
+/// Whoever asks is alive, and may be told to others of its swarm; a download here takes it for a neighbour, too. Where it can be asked
+/// itself, as [`own_url`] says.
+pub(super) fn note_asker(
+    context: &Context,
+    holding: &Holding,
+    headers: &HeaderMap,
+    from: SocketAddr,
+) -> Option<BaseUrl> {
+    let (url, peer) = (own_url(headers, from)?, peer_id(headers));
+    if holding.acquaintances.saw(url.clone(), peer, context.clock.now()) && peer.is_some() {
+        holding.visited(Sighting { url: url.clone(), peer, held: None });
     }
+    Some(url)
 }
 
 #[cfg(test)]
