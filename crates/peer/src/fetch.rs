@@ -14,7 +14,7 @@ use bytes::Bytes;
 use protocol::api::{HT_ELSEWHERE, HT_NEXT, HT_RETRY};
 use protocol::{ChunkIndex, VerifiedChunk};
 use store::StoreError;
-use swarm::{Failure, FetchId};
+use swarm::{Failure, FetchId, Need};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -39,6 +39,8 @@ const BUSY: Duration = Duration::from_secs(1);
 pub(crate) struct Wanted {
     pub(crate) fetch: FetchId,
     pub(crate) chunk: ChunkIndex,
+    /// What to say of ourselves, so that who is asked knows whether it is needed.
+    pub(crate) need: Need,
 }
 
 /// A request to one neighbour.
@@ -134,7 +136,7 @@ impl Fetcher {
         };
         let mut wrong = Vec::new();
         for (wanted, outcome) in settled {
-            let Wanted { fetch, chunk } = wanted;
+            let Wanted { fetch, chunk, .. } = wanted;
             let fact = match outcome {
                 Outcome::Stored { bytes } => Fact::Stored { fetch, chunk, bytes, source },
                 Outcome::Disk(chunk, error) => Fact::StoreFailed { fetch, chunk, source, error },

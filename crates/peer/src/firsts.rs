@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use protocol::{BaseUrl, ChunkIndex, Time};
-use swarm::{AskedBack, Content, Demand, FirstCopies, Requester};
+use swarm::{AskedBack, Asker, Content, Demand, FirstCopies, Requester};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -36,9 +36,16 @@ impl Firsts {
         Firsts { state: Mutex::new(State { copies, urls: BTreeMap::new() }), news: Notify::new() }
     }
 
-    /// Who else could serve a request of the peer `who` for `chunk`.
-    pub(crate) fn demand(&self, now: Time, who: Requester, chunk: ChunkIndex, content: Content) -> Demand {
-        self.state().copies.demand(now, who, chunk, content)
+    /// Who else could serve a request of the peer `asker` for `chunk`, beside an uplink of so many bytes per second.
+    pub(crate) fn demand(
+        &self,
+        now: Time,
+        asker: Asker,
+        chunk: ChunkIndex,
+        content: Content,
+        uplink: u64,
+    ) -> Demand {
+        self.state().copies.demand(now, asker, chunk, content, uplink)
     }
 
     /// `chunk` is sent: to `carrier`, where that is a peer whose URL is known.

@@ -64,6 +64,11 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.active()
     }
 
+    /// The uplink's best rate of late, in bytes per second; 0 before it was measured.
+    pub(crate) fn rate(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.rate()
+    }
+
     /// How many requests wait.
     pub(crate) fn queue_len(&self) -> usize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).upload.queue_len()

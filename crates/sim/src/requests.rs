@@ -1,7 +1,7 @@
 //! Requests for chunks between simulated peers, from the asking until nothing of them is under way.
 
 use protocol::{ChunkIndex, Time};
-use swarm::{FetchId, PeerKey, Ticket};
+use swarm::{FetchId, Need, PeerKey, Ticket};
 
 use crate::node::NodeId;
 use crate::roster::Place;
@@ -44,6 +44,8 @@ pub(crate) struct Request {
     /// Bytes that the brain was told of.
     pub(crate) told: u32,
     pub(crate) asked_at: Time,
+    /// What it says of its asker.
+    pub(crate) need: Need,
 }
 
 /// All requests under way: a table with free places, so that millions of them allocate nothing.

@@ -35,9 +35,11 @@ fn downloaded((mut brain, mut actions): (Download, Vec<Action>)) -> Download {
         let Action::Fetch { fetch, chunk, .. } = action else { continue };
         now = now + Duration::from_millis(1);
         let bytes = Config::default().chunk_bytes;
-        for event in
-            [Event::BytesArrived { fetch, bytes }, Event::Arrived { fetch }, Event::ChunkStored { chunk }]
-        {
+        for event in [
+            Event::BytesArrived { fetch, bytes },
+            Event::Arrived { fetch },
+            Event::ChunkStored { chunk, bytes: bytes.into() },
+        ] {
             brain.handle(now, event, &mut actions);
         }
     }

@@ -22,9 +22,10 @@ use std::sync::Arc;
 use protocol::{ChunkIndex, ChunkSet, Time};
 
 use crate::finder::Finder;
+use crate::flow::Flow;
 use crate::inflight::Inflight;
 use crate::picker::Picker;
-use crate::{Action, Config, Event, Gained, PeerKey};
+use crate::{Action, Config, Event, Gained, Need, PeerKey};
 use chunk_table::ChunkTable;
 use neighbourhood::Neighbourhood;
 use pauses::Pauses;
@@ -57,6 +58,8 @@ pub struct Download {
     avoided: Pauses,
     /// The best measured rate of a neighbour, in bytes per second; refreshed when fetches are looked at.
     fastest: u64,
+    /// What is stored lately.
+    flow: Flow,
     /// When a neighbour gave way to a newcomer last.
     renewed_at: Option<Time>,
     picker: Picker,
@@ -103,6 +106,7 @@ impl Download {
             look_at: None,
             disk_fails: false,
             fastest: 0,
+            flow: Flow::default(),
             eager: Vec::new(),
             all_eager: false,
             stored_any: false,
@@ -181,6 +185,12 @@ impl Download {
         self.neighbours.get(peer)?.score.rate()
     }
 
+    /// What to say when `chunk` is asked for, so that whoever is asked knows whether it is needed.
+    pub fn need(&self, now: Time, chunk: ChunkIndex) -> Need {
+        let holders = self.table.availability().holders(chunk.get());
+        Need { rate: self.flow.rate(now), others: holders.saturating_sub(1) }
+    }
+
     /// Why nothing moves; `None` while something does, and at the end.
     pub fn waiting_reason(&self) -> Option<Waiting> {
         if self.table.unstored() == 0 || self.fetches.flying() > 0 || self.table.storing() > 0 {
@@ -207,7 +217,7 @@ impl Download {
             Event::PeerGained { peer, chunks } => self.peer_gained(peer, chunks),
             Event::BytesArrived { fetch, bytes } => self.bytes_arrived(now, fetch, bytes),
             Event::Arrived { fetch } => self.arrived(now, fetch),
-            Event::ChunkStored { chunk } => self.chunk_stored(now, chunk, actions),
+            Event::ChunkStored { chunk, bytes } => self.chunk_stored(now, chunk, bytes, actions),
             Event::StoreFailed { chunk } => self.store_failed(chunk),
             // Fetching on for a disk that is full would load the network for nothing.
             Event::DiskFails => self.disk_fails = true,

@@ -48,6 +48,8 @@ pub enum Event {
     ChunkStored {
         /// Which.
         chunk: ChunkIndex,
+        /// How many bytes: only for measuring.
+        bytes: u64,
     },
     /// A chunk could not be written: it is missing again, and no neighbour is to blame.
     StoreFailed {

@@ -15,6 +15,8 @@
 //! it will pass it on. So a seed sends each chunk about once, and a chunk spreads as a tree and not from one queue. The
 //! memory ends: what was not passed on is sent again.
 //!
+//! Where a swarm carries itself (`well_fed`), a seed sends again only what has got lost.
+//!
 //! Who does not pass on what it gets (`carriers`) has one slot together with all of its kind, as long as others fill the uplink (`spare`).
 
 mod carriers;
@@ -24,6 +26,7 @@ mod first_copies;
 mod sent;
 mod slots;
 mod spare;
+mod well_fed;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,7 +40,8 @@ use crate::UploadConfig;
 
 pub use self::carriers::AskedBack;
 pub use self::demand::{Content, Demand};
-pub use self::first_copies::FirstCopies;
+pub use self::first_copies::{Asker, FirstCopies};
+pub use self::well_fed::Need;
 
 /// Whom requests are counted for, by a number that the shell chose: a peer id, or an address where none is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,6 +173,9 @@ impl Upload {
     /// `requester` asks for a body of `bytes`.
     pub fn ask(&mut self, now: Time, requester: Requester, demand: Demand, bytes: u32) -> Answer {
         self.advance(now);
+        if self.is_needless(demand) {
+            return Answer::Elsewhere { retry_after: self.config.elsewhere };
+        }
         let account = self.requesters.get(&requester).copied().unwrap_or_default();
         let is_next = self.active.len() < self.slots.limit()
             && self.held_for.is_none()
@@ -249,12 +256,13 @@ impl Upload {
         self.config.elsewhere
     }
 
-    /// Ends the waiting for what was sent to somebody else meanwhile, while enough new things are waited for.
+    /// Ends the waiting for what was sent to somebody else meanwhile, while enough new things are waited for, or where whoever waits can do
+    /// without it.
     fn turn_away(&mut self) {
-        if self.fresh_waiting() < self.config.fresh_enough {
-            return;
-        }
-        let stale = self.waiting.iter().filter(|(_, one)| self.is_stale(one.demand));
+        let is_enough = self.fresh_waiting() >= self.config.fresh_enough;
+        let is_over =
+            |demand: Demand| if is_enough { self.is_stale(demand) } else { self.is_needless(demand) };
+        let stale = self.waiting.iter().filter(|(_, one)| is_over(one.demand));
         let stale: Vec<Ticket> = stale.map(|(&ticket, _)| ticket).collect();
         let held_for = self.held_for;
         for ticket in stale.into_iter().filter(|&ticket| held_for != Some(ticket)) {
@@ -263,6 +271,11 @@ impl Upload {
                 self.turned_away.push(ticket);
             }
         }
+    }
+
+    /// Whether nobody would be sooner done because this is sent.
+    fn is_needless(&self, demand: Demand) -> bool {
+        matches!(demand, Demand::Once { only_here, .. } if !only_here || self.is_stale(demand))
     }
 
     /// Whether this was sent to somebody lately.
@@ -279,6 +292,11 @@ impl Upload {
     /// Requests held waiting: the load hint for answers.
     pub fn queue_len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// The best rate of late, in bytes per second; 0 before it was measured.
+    pub const fn rate(&self) -> u64 {
+        self.slots.rate()
     }
 
     /// Requests being served.
@@ -308,7 +326,7 @@ impl Upload {
         let free = self.config.queue.saturating_sub(self.waiting.len());
         let fits = self.waiting_bytes.saturating_add(bytes.into()) <= self.config.queue_bytes;
         let better_elsewhere =
-            matches!(demand, Demand::Anywhere(_) | Demand::Spare(_)) && self.is_crowded_for(account);
+            !matches!(demand, Demand::Here) && !demand.is_only_here() && self.is_crowded_for(account);
         free > 0
             && !better_elsewhere
             && account.waiting < self.config.queue_per_requester.min(free)
@@ -325,10 +343,9 @@ impl Upload {
 
     /// Requests waiting for what others could send as well, or can by now.
     fn waiting_anywhere(&self) -> usize {
-        let is_anywhere = |demand| match demand {
+        let is_anywhere = |demand: Demand| match demand {
             Demand::Here => false,
-            Demand::Anywhere(_) | Demand::Spare(_) => true,
-            Demand::OnlyHere(_) => self.is_stale(demand),
+            demand => !demand.is_only_here() || self.is_stale(demand),
         };
         self.waiting.values().filter(|one| is_anywhere(one.demand)).count()
     }
@@ -356,7 +373,7 @@ impl Upload {
     fn grant(&mut self, now: Time, ticket: Ticket, request: Waiting) {
         let Waiting { requester, demand, bytes } = request;
         let halvings = self.halvings;
-        if matches!(demand, Demand::OnlyHere(_)) && !self.is_stale(demand) {
+        if demand.is_only_here() && !self.is_stale(demand) {
             self.slots.first_copy();
         }
         if let Some(content) = demand.content() {
@@ -382,8 +399,9 @@ impl Upload {
     /// When the queue will have moved on, as far as the bodies served lately tell.
     fn retry_after(&self, demand: Demand) -> Duration {
         let waiting = match demand {
-            Demand::Anywhere(_) | Demand::Spare(_) => self.waiting_anywhere(),
-            Demand::Here | Demand::OnlyHere(_) => self.waiting.len(),
+            Demand::Here => self.waiting.len(),
+            demand if demand.is_only_here() => self.waiting.len(),
+            _ => self.waiting_anywhere(),
         };
         // One round more than there are: others come, too.
         let ahead = u32::try_from(waiting / self.active.len().max(1) + 2).unwrap_or(u32::MAX);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use protocol::{ChunkIndex, ChunkSet, Time};
 use swarm::{
-    Action, Answer, Config, Content, Download, Event, Failure, FetchId, FirstCopies, Gained, PeerKey,
+    Action, Answer, Asker, Config, Content, Download, Event, Failure, FetchId, FirstCopies, Gained, PeerKey,
     Requester, Ticket, Upload, UploadConfig,
 };
 
@@ -215,7 +215,10 @@ impl Swarm {
         }
         let requester = Requester::new(request.from as u64);
         let (content, chunk) = (Content::new(request.chunk.into()), ChunkIndex::new(request.chunk));
-        let demand = self.nodes[to].firsts.demand(self.now, requester, chunk, content);
+        let need = self.nodes[request.from].brain.as_ref().map(|brain| brain.need(self.now, chunk));
+        let asker = Asker { who: requester, need: need.unwrap_or_default() };
+        let uploader = &mut self.nodes[to];
+        let demand = uploader.firsts.demand(self.now, asker, chunk, content, uploader.upload.rate());
         match self.nodes[to].upload.ask(self.now, requester, demand, self.chunk_bytes) {
             Answer::Grant(ticket) => {
                 self.nodes[to].requests.insert(ticket, request);
@@ -311,7 +314,7 @@ impl Swarm {
     fn received(&mut self, node: usize, fetch: FetchId, chunk: u32) {
         let before = self.nodes[node].brain.as_ref().map(Download::remaining);
         self.tell(node, Event::Arrived { fetch });
-        self.tell(node, Event::ChunkStored { chunk: ChunkIndex::new(chunk) });
+        self.tell(node, Event::ChunkStored { chunk: ChunkIndex::new(chunk), bytes: 65_536 });
         if self.nodes[node].brain.as_ref().map(Download::remaining) != before {
             if self.nodes[node].untold.is_empty() {
                 self.plan(BATCH + LATENCY, Happening::Tell { of: node });

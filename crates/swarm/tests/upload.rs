@@ -326,8 +326,10 @@ proptest! {
 
 /// Of each kind, for one of ten contents.
 fn any_demand(random: u32) -> Demand {
-    let content = Content::new(u64::from(random / 4 % 10));
-    let all = [Demand::Here, Demand::Anywhere(content), Demand::OnlyHere(content), Demand::Spare(content)];
+    let content = Content::new(u64::from(random / 6 % 10));
+    let once = |only_here| Demand::Once { content, only_here };
+    let others = [Demand::Here, Demand::Anywhere(content), Demand::OnlyHere(content), Demand::Spare(content)];
+    let all = [others.as_slice(), &[once(true), once(false)]].concat();
     all[random as usize % all.len()]
 }
 
@@ -405,6 +407,35 @@ fn while_all_slots_are_taken_few_wait_for_what_others_have_and_anybody_for_what_
     assert!(matches!(ask(3, anywhere(3)), Answer::Refuse { .. }), "elsewhere an uplink may be idle");
     assert!(matches!(ask(4, only_here(4)), Answer::Wait(_)));
     assert!(matches!(ask(5, Demand::Here), Answer::Wait(_)));
+}
+
+#[test]
+fn of_a_swarm_that_carries_itself_only_what_is_nowhere_else_is_sent_again_and_not_at_once() {
+    let mut upload = Upload::new(UploadConfig::default());
+    let elsewhere = Answer::Elsewhere { retry_after: UploadConfig::default().elsewhere };
+    let content = Content::new(1);
+    let mut ask = |at, only_here| upload.ask(at, who(1), Demand::Once { content, only_here }, BODY);
+    assert_eq!(ask(Time::ZERO, false), elsewhere, "others have it, although all slots are free");
+    assert!(matches!(ask(Time::ZERO, true), Answer::Grant(_)), "it was lost");
+    assert_eq!(ask(millis(9999), true), elsewhere, "it is on its way from who got it");
+    assert!(matches!(ask(millis(10_000), true), Answer::Grant(_)), "it was lost again");
+    upload.check_invariants();
+}
+
+#[test]
+fn who_waits_for_a_first_copy_and_can_do_without_it_is_turned_away_when_another_gets_it() {
+    let (mut upload, blocker) = busy_upload();
+    let once = Demand::Once { content: Content::new(7), only_here: true };
+    let mut wait = |number, demand| match upload.ask(Time::ZERO, who(number), demand, BODY) {
+        Answer::Wait(ticket) => ticket,
+        other => panic!("{other:?}"),
+    };
+    let [first, second] = [1, 2].map(|number| wait(number, once));
+    let needs_it = wait(3, Demand::OnlyHere(Content::new(7)));
+    assert_eq!(upload.done(millis(1), blocker), [first]);
+    assert_eq!(upload.turned_away(), [second], "the uplink may be idle");
+    assert_eq!(upload.done(millis(2), first), [needs_it]);
+    upload.check_invariants();
 }
 
 #[test]

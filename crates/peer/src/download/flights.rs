@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::ChunkIndex;
 use swarm::{FetchId, PeerKey};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -62,9 +61,9 @@ impl Flights {
     }
 
     /// Notes a fetch for the next [`Flights::take_off`].
-    pub(super) fn plan(&mut self, neighbour: &Arc<Neighbour>, fetch: FetchId, chunk: ChunkIndex) {
+    pub(super) fn plan(&mut self, neighbour: &Arc<Neighbour>, wanted: Wanted) {
         let entry = self.planned.entry(neighbour.key).or_insert_with(|| (neighbour.clone(), Vec::new()));
-        entry.1.push(Wanted { fetch, chunk });
+        entry.1.push(wanted);
     }
 
     /// Requests what was planned.

@@ -28,6 +28,7 @@ use self::flights::Flights;
 use self::roster::Roster;
 use crate::context::Context;
 use crate::fact::{Fact, Origin, Sighting, Source};
+use crate::fetch::Wanted;
 use crate::holding::Holding;
 use crate::hurry::Hurry;
 use crate::progress::{Meter, Progress, Sources};
@@ -235,7 +236,7 @@ impl Driver {
         if self.brain.tells_at_once(self.context.gate.sending()) {
             self.holding.press();
         }
-        self.tell_brain(Event::ChunkStored { chunk }, actions);
+        self.tell_brain(Event::ChunkStored { chunk, bytes }, actions);
     }
 
     fn count(&mut self, bytes: u64, source: Source) {
@@ -277,7 +278,8 @@ impl Driver {
                 Action::Fetch { fetch, peer, chunk } => {
                     // A neighbour that was lost meanwhile: the brain hears of that in the same breath.
                     if let Some(neighbour) = self.roster.get(peer) {
-                        self.flights.plan(neighbour, fetch, chunk);
+                        let need = self.brain.need(self.context.clock.now(), chunk);
+                        self.flights.plan(neighbour, Wanted { fetch, chunk, need });
                     }
                 }
                 Action::Cancel { fetch } => self.flights.cancel(fetch),

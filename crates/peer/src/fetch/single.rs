@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use protocol::api::peer::chunk_path;
+use protocol::api::{HT_OTHERS, HT_RATE};
 use store::Buffer;
 use swarm::{Failure, FetchId};
 
@@ -70,6 +71,13 @@ impl Fetcher {
         let mut request = native_request(&self.context, &self.neighbour.url, &path);
         if fresh {
             request = request.header(header::CACHE_CONTROL, "no-cache");
+        }
+        if self.neighbour.is_complete() {
+            // Who has not got everything is no seed, and sends what it is asked for.
+            request = request.header(HT_OTHERS, wanted.need.others);
+            if let Some(rate) = wanted.need.rate {
+                request = request.header(HT_RATE, rate);
+            }
         }
         let request = request.body(Bytes::new()).map_err(|error| transport(&error.into()))?;
         let Answer { status, headers, body } = self.ask(request).await?;

@@ -12,11 +12,11 @@ use net::Outlet;
 use protocol::api::{HT_NEXT, HT_QUEUE};
 use protocol::{BaseUrl, ChunkIndex, Hash};
 use store::StoreError;
-use swarm::{Content, Demand, Requester};
+use swarm::{Asker, Content, Demand, Requester};
 
 use super::answer;
 use super::range::{Wanted, is_known, wanted};
-use super::requester::{note_asker, peer_id, requester};
+use super::requester::{need, note_asker, peer_id, requester};
 use crate::body::{Outgoing, Payload};
 use crate::context::Context;
 use crate::holding::Holding;
@@ -63,7 +63,8 @@ pub(super) async fn get(
         // Whoever is no peer of ours has nobody else to ask.
         let (who, now) = (asking.who, context.clock.now());
         let demand = if asking.is_peer {
-            holding.firsts.demand(now, who, chunk, content_of(&hash))
+            let asker = Asker { who, need: need(&headers) };
+            holding.firsts.demand(now, asker, chunk, content_of(&hash), context.gate.rate())
         } else {
             Demand::Here
         };

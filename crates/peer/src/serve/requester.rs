@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
-use protocol::api::{HT_PEER, HT_URL};
+use protocol::api::{HT_OTHERS, HT_PEER, HT_RATE, HT_URL};
 use protocol::{BaseUrl, PeerId};
-use swarm::Requester;
+use swarm::{Need, Requester};
 
 use crate::context::Context;
 use crate::fact::Sighting;
@@ -24,6 +24,14 @@ pub(super) fn requester(headers: &HeaderMap, from: SocketAddr) -> Requester {
 /// The id in `HT-Peer`.
 pub(super) fn peer_id(headers: &HeaderMap) -> Option<PeerId> {
     headers.get(HT_PEER)?.to_str().ok()?.parse().ok()
+}
+
+/// What a peer says of itself that asks for a chunk.
+pub(super) fn need(headers: &HeaderMap) -> Need {
+    fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<N> {
+        headers.get(name)?.to_str().ok()?.parse().ok()
+    }
+    Need { rate: number(headers, HT_RATE), others: number(headers, HT_OTHERS).unwrap_or(0) }
 }
 
 /// The base URL in `HT-Url`, if it names the address the request came from: nobody can make us send others to a

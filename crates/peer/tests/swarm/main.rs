@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it cannot go on")]
 
 mod asking_back;
+mod carrying;
 mod hostile;
 mod kit;
 mod serving;

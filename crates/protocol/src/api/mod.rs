@@ -23,5 +23,10 @@ pub const HT_ELSEWHERE: &str = "ht-elsewhere";
 pub const HT_NEXT: &str = "ht-next";
 /// Response header of a bitmap: the sequence number of its last gain.
 pub const HT_HAVE_SEQ: &str = "ht-have-seq";
+/// Request header for a chunk, to a peer that holds everything: how many other neighbours of the asker hold the chunk.
+pub const HT_OTHERS: &str = "ht-others";
+/// Request header beside [`HT_OTHERS`]: bytes per second that the asker gains now, from all its neighbours together. Absent before it was
+/// measured.
+pub const HT_RATE: &str = "ht-rate";
 /// Request header between peers: the asker's own base URL, so that it can be told to others.
 pub const HT_URL: &str = "ht-url";

@@ -10,10 +10,11 @@ use super::World;
 use crate::agenda::Happening;
 use crate::node::{Gain, NodeId};
 use crate::requests::{Request, RequestId, Stage};
-use crate::roster::Place;
+use crate::roster::{Place, Reading};
 
-/// Head of a request for a chunk, in bytes.
+/// Head of a request for a chunk, in bytes, and what it has more where the asker says how it gets on.
 const ASK: u64 = 200;
+const NEED: u64 = 34;
 /// Most connections to one neighbour that are kept.
 const CONNECTIONS: u16 = 16;
 
@@ -26,10 +27,14 @@ impl World<'_> {
         let Some(member) = self.node(id).roster.get_near(key, &mut place) else { return };
         let to = member.node;
         member.flying += 1;
+        // Who has not got everything does not need to know: it is no seed.
+        let is_complete = member.reading == Reading::Done;
         let connects = member.flying > member.connections;
         if connects && member.connections < CONNECTIONS {
             member.connections += 1;
         }
+        let brain = self.node(id).brain.as_ref().filter(|_| is_complete);
+        let need = brain.map(|brain| brain.need(now, chunk)).unwrap_or_default();
         let request = self.requests.insert(Request {
             from: id,
             to,
@@ -41,10 +46,12 @@ impl World<'_> {
             withdrawn: false,
             told: 0,
             asked_at: now,
+            need,
         });
         self.node(id).fetches.push((fetch, request));
-        self.control.requests += ASK;
-        self.charge(Some(id), Some(to), ASK);
+        let head = ASK + if is_complete { NEED } else { 0 };
+        self.control.requests += head;
+        self.charge(Some(id), Some(to), head);
         let (one_way, connecting) = (self.message_delay(id, to), self.delay(id, to) * 2);
         self.plan(if connects { one_way + connecting } else { one_way }, Happening::Asked(request));
     }
@@ -132,7 +139,8 @@ impl World<'_> {
             }
             self.tell_followers(from);
         }
-        self.tell(from, Event::ChunkStored { chunk });
+        let bytes = self.length(chunk).into();
+        self.tell(from, Event::ChunkStored { chunk, bytes });
     }
 
     /// A request comes to nothing after this.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::Time;
 use rand::RngExt;
 use scenario::rollout::{Conduct, Role, time_for};
-use swarm::{Answer, Content, Failure, Ticket};
+use swarm::{Answer, Asker, Content, Failure, Ticket};
 
 use super::World;
 use crate::agenda::Happening;
@@ -28,7 +28,7 @@ impl World<'_> {
     /// A request reaches its uploader.
     pub(super) fn asked(&mut self, id: RequestId) {
         let Some(request) = self.requests.get(id) else { return };
-        let (from, to, chunk, asked_at) = (request.from, request.to, request.chunk, request.asked_at);
+        let &Request { from, to, chunk, asked_at, need, .. } = request;
         if request.withdrawn {
             return;
         }
@@ -48,7 +48,8 @@ impl World<'_> {
         if !node.held.contains(chunk) {
             return self.fail(id, self.delay(from, to), Failure::Missing);
         }
-        let demand = node.firsts.demand(now, from.into(), chunk, content);
+        let asker = Asker { who: from.into(), need };
+        let demand = node.firsts.demand(now, asker, chunk, content, node.upload.rate());
         match node.upload.ask(now, from.into(), demand, bytes) {
             Answer::Grant(ticket) => self.send(to, id, ticket),
             Answer::Wait(ticket) => {

@@ -12,6 +12,7 @@ use crate::{Action, DropReason, Failure, FetchId, PeerKey};
 impl Download {
     pub(super) fn start(&mut self, now: Time, peer: PeerKey, chunk: ChunkIndex, actions: &mut Vec<Action>) {
         let fetch = self.fetches.start(now, peer, chunk);
+        self.flow.asked(now);
         if let Some(neighbour) = self.neighbours.get_mut(peer) {
             if neighbour.flying == 0 {
                 neighbour.score.busy_from(now);
@@ -27,6 +28,7 @@ impl Download {
         let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.landed) else { return };
         let first = (fetch.bytes == 0).then(|| now.since(fetch.started));
         fetch.received(now, bytes.into());
+        self.flow.gained(now, bytes.into());
         if let Some(neighbour) = self.neighbours.get_mut(fetch.peer) {
             let was_new = neighbour.score.is_new(&self.config);
             neighbour.score.received(now, bytes.into());
@@ -99,7 +101,13 @@ impl Download {
         }
     }
 
-    pub(super) fn chunk_stored(&mut self, now: Time, chunk: ChunkIndex, actions: &mut Vec<Action>) {
+    pub(super) fn chunk_stored(
+        &mut self,
+        now: Time,
+        chunk: ChunkIndex,
+        bytes: u64,
+        actions: &mut Vec<Action>,
+    ) {
         if chunk.get() >= self.table.total() || self.table.state(chunk) == State::Stored {
             return;
         }
@@ -107,6 +115,7 @@ impl Download {
         for id in self.fetches.of_chunk(chunk).collect::<Vec<_>>() {
             let Some(fetch) = self.forget(now, id) else { continue };
             if fetch.landed {
+                self.flow.gained(now, bytes.saturating_sub(fetch.bytes));
                 if let Some(neighbour) = self.neighbours.get_mut(fetch.peer) {
                     neighbour.score.succeeded(&self.config);
                     self.eager.push(fetch.peer);

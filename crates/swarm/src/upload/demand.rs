@@ -21,6 +21,13 @@ pub enum Demand {
     Anywhere(Content),
     /// Nobody yet: it was never sent from here, the only place where it can be.
     OnlyHere(Content),
+    /// Its asker gets on without this uplink, as many others do: sent once, and again only where it got lost.
+    Once {
+        /// What is asked for.
+        content: Content,
+        /// Nobody else holds it, as far as is known here or to the asker.
+        only_here: bool,
+    },
     /// Its asker keeps to itself what it gets: while others fill the uplink, it has one slot together with all the others of its kind, so that who cannot
     /// pass anything on (nobody can dial it) is not shut out.
     Spare(Content),
@@ -31,8 +38,16 @@ impl Demand {
     pub(super) const fn content(self) -> Option<Content> {
         match self {
             Demand::Here => None,
-            Demand::Anywhere(content) | Demand::OnlyHere(content) | Demand::Spare(content) => Some(content),
+            Demand::Anywhere(content)
+            | Demand::OnlyHere(content)
+            | Demand::Once { content, .. }
+            | Demand::Spare(content) => Some(content),
         }
+    }
+
+    /// Whether nobody else had it when it was asked for.
+    pub(super) const fn is_only_here(self) -> bool {
+        matches!(self, Demand::OnlyHere(_) | Demand::Once { only_here: true, .. })
     }
 
     pub(super) const fn is_spare(self) -> bool {

@@ -13,11 +13,21 @@ use protocol::{ChunkIndex, Time};
 use super::Requester;
 use super::carriers::{AskedBack, Carriers};
 use super::demand::{Content, Demand};
+use super::well_fed::{Need, WellFed};
 use crate::index_set::IndexSet;
 
 /// A suggestion stands this long. Whoever has not asked by then will not, and the chunk is suggested to another: longer
 /// than a full queue takes, so that a chunk is not promised twice while its asker waits.
 const PROMISE: Duration = Duration::from_secs(4);
+
+/// A peer that asks for a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Which.
+    pub who: Requester,
+    /// What it says of itself.
+    pub need: Need,
+}
 
 /// The chunks that were never sent from here, and which of them are suggested to somebody.
 #[derive(Clone, Debug)]
@@ -32,6 +42,8 @@ pub struct FirstCopies {
     from: u32,
     /// Who got first copies, and whether they are passed on.
     carriers: Carriers,
+    /// Who gets on without this uplink. Only a seed sends away who can: that of others is what carries the swarm.
+    well_fed: Option<WellFed>,
 }
 
 impl FirstCopies {
@@ -42,29 +54,40 @@ impl FirstCopies {
         #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u32")]
         let from = (seed % u64::from(total.max(1))) as u32;
         let unsent = IndexSet::full(total);
-        FirstCopies::new(unsent, from)
+        FirstCopies::new(unsent, from, Some(WellFed::default()))
     }
 
     /// Of a peer that got its chunks from others: they are there already.
     #[must_use]
     pub fn none() -> Self {
-        FirstCopies::new(IndexSet::empty(0), 0)
+        FirstCopies::new(IndexSet::empty(0), 0, None)
     }
 
-    fn new(unsent: IndexSet, from: u32) -> Self {
+    fn new(unsent: IndexSet, from: u32, well_fed: Option<WellFed>) -> Self {
         let (free, promised, carriers) = (unsent.clone(), BTreeSet::new(), Carriers::default());
-        FirstCopies { unsent, free, promised, from, carriers }
+        FirstCopies { unsent, free, promised, from, carriers, well_fed }
     }
 
-    /// Who else could serve a request of the peer `who` for `chunk`, which is `content`: nobody, as far as is known here, before
-    /// it was sent to anybody.
-    pub fn demand(&self, now: Time, who: Requester, chunk: ChunkIndex, content: Content) -> Demand {
+    /// Who else could serve a request of `asker` for `chunk`, which is `content`: nobody, as far as is known here, before
+    /// it was sent to anybody. `uplink` is what was sent from here at best, in bytes per second; 0 before it was measured.
+    pub fn demand(
+        &mut self,
+        now: Time,
+        asker: Asker,
+        chunk: ChunkIndex,
+        content: Content,
+        uplink: u64,
+    ) -> Demand {
+        let Asker { who, need } = asker;
         if self.carriers.is_poor(now, who) {
-            Demand::Spare(content)
-        } else if self.unsent.contains(chunk.get()) {
-            Demand::OnlyHere(content)
-        } else {
-            Demand::Anywhere(content)
+            return Demand::Spare(content);
+        }
+        let was_sent = !self.unsent.contains(chunk.get());
+        let can_do_without = |fed: &mut WellFed| fed.can_do_without(now, who, need, uplink);
+        match self.well_fed.as_mut().is_some_and(can_do_without) {
+            true => Demand::Once { content, only_here: !was_sent || need.others == 0 },
+            false if was_sent => Demand::Anywhere(content),
+            false => Demand::OnlyHere(content),
         }
     }
 
@@ -135,13 +158,36 @@ mod tests {
         std::iter::from_fn(|| firsts.suggest(now, WHO)).map(ChunkIndex::get).collect()
     }
 
+    /// What it is to ask for `chunk`, for somebody who says nothing of itself.
+    fn demand(firsts: &mut FirstCopies, now: Time, chunk: u32) -> Demand {
+        let asker = Asker { who: WHO, need: Need::default() };
+        firsts.demand(now, asker, ChunkIndex::new(chunk), Content::new(7), 1000)
+    }
+
+    #[test]
+    fn where_many_get_enough_from_others_only_what_is_not_there_is_sent_again() {
+        let of_swarm = |mut firsts: FirstCopies, others| {
+            firsts.sent(Time::ZERO, None, ChunkIndex::new(0));
+            let asked = (0..40).map(|name| {
+                let asker = Asker { who: Requester::new(name), need: Need { rate: Some(900), others } };
+                firsts.demand(Time::ZERO, asker, ChunkIndex::new(0), Content::new(7), 1000)
+            });
+            asked.last()
+        };
+        let content = Content::new(7);
+        let seed = || FirstCopies::of_seed(2, 0);
+        assert_eq!(of_swarm(seed(), 1), Some(Demand::Once { content, only_here: false }));
+        assert_eq!(of_swarm(seed(), 0), Some(Demand::Once { content, only_here: true }));
+        assert_eq!(of_swarm(FirstCopies::none(), 1), Some(Demand::Anywhere(content)), "no seed");
+    }
+
     #[test]
     fn everybody_is_suggested_something_else_until_all_is_promised_or_sent() {
         let mut firsts = FirstCopies::of_seed(5, 8);
         firsts.sent(Time::ZERO, None, ChunkIndex::new(4));
-        let demand = |chunk| firsts.demand(Time::ZERO, WHO, ChunkIndex::new(chunk), Content::new(7));
-        assert_eq!(demand(3), Demand::OnlyHere(Content::new(7)));
-        assert_eq!(demand(4), Demand::Anywhere(Content::new(7)));
+        let content = Content::new(7);
+        assert_eq!(demand(&mut firsts, Time::ZERO, 3), Demand::OnlyHere(content));
+        assert_eq!(demand(&mut firsts, Time::ZERO, 4), Demand::Anywhere(content));
         assert_eq!(suggested(&mut firsts, Time::ZERO), [3, 0, 1, 2]);
     }
 
@@ -161,8 +207,7 @@ mod tests {
         let mut firsts = FirstCopies::none();
         firsts.sent(Time::ZERO, None, ChunkIndex::new(7));
         assert_eq!(firsts.suggest(Time::ZERO, WHO), None);
-        let content = Content::new(8);
-        assert_eq!(firsts.demand(Time::ZERO, WHO, ChunkIndex::new(8), content), Demand::Anywhere(content));
+        assert_eq!(demand(&mut firsts, Time::ZERO, 8), Demand::Anywhere(Content::new(7)));
     }
 
     #[test]
@@ -172,10 +217,10 @@ mod tests {
         let then = firsts.ask_back_at().unwrap();
         assert_eq!(firsts.ask_back(then), Some((WHO, ChunkIndex::new(1))));
         let (content, other) = (Content::new(7), Requester::new(2));
-        assert_eq!(firsts.demand(then, WHO, ChunkIndex::new(8), content), Demand::OnlyHere(content));
+        assert_eq!(demand(&mut firsts, then, 8), Demand::OnlyHere(content));
         firsts.asked_back(then, WHO, AskedBack::Failed);
         for chunk in [0, 8] {
-            assert_eq!(firsts.demand(then, WHO, ChunkIndex::new(chunk), content), Demand::Spare(content));
+            assert_eq!(demand(&mut firsts, then, chunk), Demand::Spare(content));
         }
         assert_eq!(
             (firsts.suggest(then, WHO), firsts.suggest(then, other)),

@@ -110,6 +110,11 @@ impl Slots {
         self.limit
     }
 
+    /// The best rate of late, in bytes per second; 0 before it was measured.
+    pub(super) const fn rate(&self) -> u64 {
+        self.best
+    }
+
     /// How many bodies the uplink sends in so long; none before it was measured.
     pub(super) fn bodies_in(&self, time: Duration) -> usize {
         let bytes = u128::from(self.best) * time.as_nanos() / 1_000_000_000;

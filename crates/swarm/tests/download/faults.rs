@@ -193,7 +193,8 @@ fn nothing_is_fetched_for_a_full_disk_and_nobody_is_blamed() {
     assert!(world.dropped.is_empty());
 
     // The shell kept one of them, and now the disk has taken it.
-    let actions = world.tell(Event::ChunkStored { chunk: ChunkIndex::new(world.asked[0].chunk) });
+    let actions =
+        world.tell(Event::ChunkStored { chunk: ChunkIndex::new(world.asked[0].chunk), bytes: 65_536 });
     assert_eq!(actions.iter().filter(|action| matches!(action, Action::Fetch { .. })).count(), 0);
     let actions = world.tell(Event::DiskWorks);
     assert_eq!(actions.iter().filter(|action| matches!(action, Action::Fetch { .. })).count(), 2);

@@ -1,7 +1,7 @@
 //! What is asked for, in which order, and how much at a time.
 
 use protocol::{ChunkIndex, ChunkSet, Time};
-use swarm::{Action, Config, Download, Event, Gained, Order, PeerKey};
+use swarm::{Action, Config, Download, Event, Gained, Need, Order, PeerKey};
 
 use crate::world::{Asked, KIB, MIB, Manner, World, millis, seconds};
 
@@ -53,7 +53,11 @@ fn only_wanted_chunks_are_fetched() {
     chunks.sort_unstable();
     assert_eq!(chunks, [3, 8]);
     for chunk in chunks {
-        brain.handle(Time::ZERO, Event::ChunkStored { chunk: ChunkIndex::new(chunk) }, &mut actions);
+        brain.handle(
+            Time::ZERO,
+            Event::ChunkStored { chunk: ChunkIndex::new(chunk), bytes: 65_536 },
+            &mut actions,
+        );
     }
     assert_eq!(actions.last(), Some(&Action::Finish));
 }
@@ -240,16 +244,31 @@ fn a_local_copy_needs_no_fetch_and_cancels_those_under_way() {
     let mut world = World::new(1024 * KIB, 50);
     world.seed(1, Manner::Mute);
     let Asked { fetch, chunk, .. } = world.open_of(1)[0];
-    let actions = world.tell(Event::ChunkStored { chunk: ChunkIndex::new(chunk) });
+    let actions = world.tell(Event::ChunkStored { chunk: ChunkIndex::new(chunk), bytes: 65_536 });
     assert!(actions.contains(&Action::Cancel { fetch }));
     assert!(
         actions.iter().any(|action| matches!(action, Action::Fetch { .. })),
         "to lose a race is no failure"
     );
     let unasked = (0..50).find(|chunk| !world.asked_of(1).contains(chunk)).unwrap();
-    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked) });
-    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked) });
+    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked), bytes: 65_536 });
+    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(unasked), bytes: 65_536 });
     assert_eq!(world.brain.remaining(), 48);
+}
+
+#[test]
+fn whoever_is_asked_can_be_told_how_much_comes_and_how_many_others_have_it() {
+    let mut world = World::new(64 * KIB, 2000);
+    world.seed(1, Manner::Serves(MIB));
+    world.seed(2, Manner::Serves(MIB));
+    world.holder(3, Manner::Mute, &[5]);
+    let need = |world: &World, chunk| world.brain.need(world.now, ChunkIndex::new(chunk));
+    assert_eq!(need(&world, 5), Need { rate: None, others: 2 });
+    assert_eq!(need(&world, 6).others, 1);
+    let then = world.now + seconds(8);
+    world.run_until(seconds(10), |world| world.now >= then);
+    let rate = need(&world, 6).rate.unwrap();
+    assert!((1_900_000..2_200_000).contains(&rate), "{rate} bytes per second of two MiB");
 }
 
 /// Whether a brain with so many neighbours besides a seed, of which so many hold chunk 0, has it told at once when it is stored; and whether
@@ -270,7 +289,7 @@ fn tells_at_once(neighbours: u32, holders: u32) -> (bool, bool, bool) {
     let seed = PeerKey::new(neighbours);
     tell(Event::PeerFound { peer: seed });
     tell(Event::PeerGained { peer: seed, chunks: Gained::All });
-    tell(Event::ChunkStored { chunk: ChunkIndex::new(0) });
+    tell(Event::ChunkStored { chunk: ChunkIndex::new(0), bytes: 65_536 });
     (actions.contains(&Action::Tell), brain.tells_at_once(0), brain.tells_at_once(1))
 }
 

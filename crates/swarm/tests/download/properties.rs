@@ -167,7 +167,7 @@ impl Model {
             self.stored.insert(chunk);
             self.open.retain(|_, open| open.chunk != chunk || !open.landed);
         }
-        self.tell(Event::ChunkStored { chunk: ChunkIndex::new(chunk) });
+        self.tell(Event::ChunkStored { chunk: ChunkIndex::new(chunk), bytes: 65_536 });
     }
 
     fn gains(&mut self, nth: usize, chunks: Gained, which: &[u32]) {

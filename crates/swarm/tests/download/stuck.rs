@@ -45,7 +45,7 @@ fn a10_nothing_more_is_asked_of_a_neighbour_while_a_fetch_is_stuck_there() {
     world.tell(Event::BytesArrived { fetch: stuck.fetch, bytes: 1 });
     world.pass(seconds(6));
     world.tell(Event::Arrived { fetch: moves.fetch });
-    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(moves.chunk) });
+    world.tell(Event::ChunkStored { chunk: ChunkIndex::new(moves.chunk), bytes: 65_536 });
     assert_eq!(world.asked_of(1).len(), 2);
     world.tell(Event::BytesArrived { fetch: stuck.fetch, bytes: 60_000 });
     world.pass(seconds(6));

@@ -146,7 +146,7 @@ impl World {
 
     /// Tells the brain an event now and carries out what it decides.
     pub(crate) fn tell(&mut self, event: Event) -> Vec<Action> {
-        if let Event::ChunkStored { chunk } = event {
+        if let Event::ChunkStored { chunk, .. } = event {
             self.stored.insert(chunk.get());
             self.open.retain(|_, asked| asked.chunk != chunk.get());
         }
@@ -214,7 +214,7 @@ impl World {
                 self.tell(Event::BytesArrived { fetch, bytes: self.chunk_bytes });
                 self.tell(Event::Arrived { fetch });
                 let verdict = if right {
-                    Event::ChunkStored { chunk: ChunkIndex::new(asked.chunk) }
+                    Event::ChunkStored { chunk: ChunkIndex::new(asked.chunk), bytes: 65_536 }
                 } else {
                     Event::FetchFailed { fetch, failure: Failure::WrongBytes }
                 };

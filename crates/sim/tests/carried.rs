@@ -1,0 +1,67 @@
+//! A seed sends about one copy of a file to a swarm that carries itself, and goes on sending where it is needed.
+
+use std::time::Duration;
+
+use scenario::rollout::{Arrival, Group, Link, Outcome, Role, Rollout, Vanishing};
+use sim::{Settings, run};
+
+/// The seed of a hundred megabits, and so many peers of so many.
+fn swarm(seed: u64, count: u32, up: u64, leechers: impl FnOnce(&mut Group)) -> (Rollout, Outcome) {
+    let link = |up| Link::mbit(up, 400, Duration::from_millis(10));
+    let mut group = Group::new(Role::Leecher, count, link(up));
+    leechers(&mut group);
+    let mut rollout = Rollout::new(64 << 20, 256 << 10, Group::new(Role::Seed, 1, link(100)), group);
+    rollout.seed = seed;
+    let outcome = run(&rollout, &Settings::shipped(rollout.chunk_bytes));
+    assert_eq!(outcome.unfinished(), 0);
+    (rollout, outcome)
+}
+
+/// They come within twice the time that the seed takes for one copy.
+fn staggered(group: &mut Group) {
+    group.arrival = Arrival::Staggered(Duration::from_millis(100));
+}
+
+#[test]
+fn a_swarm_that_comes_at_once_costs_its_seed_one_copy() {
+    for seed in 1..=3 {
+        let (_, outcome) = swarm(seed, 100, 100, |_| {});
+        let copies = outcome.seed_copies_permille();
+        assert!((1000..=1020).contains(&copies), "seed {seed}: {copies} thousandths of a copy");
+    }
+}
+
+#[test]
+fn to_those_who_come_later_others_send() {
+    for seed in 1..=3 {
+        let (_, outcome) = swarm(seed, 100, 100, staggered);
+        let copies = outcome.seed_copies_permille();
+        assert!(
+            copies < 1600,
+            "seed {seed}: {copies} thousandths of a copy, 1970 where nobody says how it gets on"
+        );
+    }
+}
+
+#[test]
+fn what_left_with_those_who_had_it_is_sent_again() {
+    for seed in 1..=3 {
+        let (_, outcome) = swarm(seed, 100, 100, |group| {
+            staggered(group);
+            group.vanishing = Some(Vanishing { percent: 30, within: Duration::from_secs(8) });
+        });
+        let copies = outcome.seed_copies_permille();
+        assert!(
+            copies < 1700,
+            "seed {seed}: {copies} thousandths of a copy, 2000 to 2080 where nobody says how it gets on"
+        );
+    }
+}
+
+#[test]
+fn a_swarm_that_needs_its_seed_has_all_of_its_uplink() {
+    let (rollout, outcome) = swarm(1, 60, 30, |_| {});
+    let all_of_it = u128::from(outcome.last().unwrap_or_default().nanos()) * 100_000_000 / 8 / 1_000_000;
+    let sent = u128::from(outcome.seed_copies_permille()) * u128::from(rollout.file_bytes);
+    assert!(sent * 100 > all_of_it * 93, "{sent} of {all_of_it} thousandths of a byte");
+}
