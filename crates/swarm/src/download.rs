@@ -58,7 +58,7 @@ pub struct Download {
     avoided: Pauses,
     /// The best measured rate of a neighbour, in bytes per second; refreshed when fetches are looked at.
     fastest: u64,
-    /// What is stored lately.
+    /// What came lately.
     flow: Flow,
     /// When a neighbour gave way to a newcomer last.
     renewed_at: Option<Time>,

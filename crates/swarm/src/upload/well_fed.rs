@@ -35,13 +35,13 @@ pub struct Need {
     pub others: u32,
 }
 
-/// Those who get on, and what they gained when they asked last; the latest last.
+/// Those who asked lately, and what each said that it gains; the latest last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WellFed(VecDeque<(Time, Requester, u64)>);
 
 impl WellFed {
-    /// `who` asks again for what was sent to somebody already: whether it can do without this uplink, which sends so many bytes per second at
-    /// best (0: that was not measured).
+    /// `who` asks for a chunk: whether it can do without this uplink, which sends so many bytes per second at best (0: that was not
+    /// measured). It cannot for long where those that hold a chunk do not send it: it gains less then, and says so.
     pub(super) fn can_do_without(&mut self, now: Time, who: Requester, need: Need, uplink: u64) -> bool {
         self.0.retain(|&(said, other, _)| other != who && now.since(said) < LATELY);
         if uplink == 0 {
