@@ -22,40 +22,30 @@ fn staggered(group: &mut Group) {
     group.arrival = Arrival::Staggered(Duration::from_millis(100));
 }
 
+/// Thousandths of a copy that the seed sends to a hundred peers, each with as much uplink as it has, in three runs.
+fn copies(leechers: impl Fn(&mut Group)) -> Vec<u64> {
+    (1..=3).map(|seed| swarm(seed, 100, 100, &leechers).1.seed_copies_permille()).collect()
+}
+
 #[test]
 fn a_swarm_that_comes_at_once_costs_its_seed_one_copy() {
-    for seed in 1..=3 {
-        let (_, outcome) = swarm(seed, 100, 100, |_| {});
-        let copies = outcome.seed_copies_permille();
-        assert!((1000..=1020).contains(&copies), "seed {seed}: {copies} thousandths of a copy");
-    }
+    let copies = copies(|_| {});
+    assert!(copies.iter().all(|copies| (1000..=1020).contains(copies)), "{copies:?}");
 }
 
 #[test]
 fn to_those_who_come_later_others_send() {
-    for seed in 1..=3 {
-        let (_, outcome) = swarm(seed, 100, 100, staggered);
-        let copies = outcome.seed_copies_permille();
-        assert!(
-            copies < 1600,
-            "seed {seed}: {copies} thousandths of a copy, 1970 where nobody says how it gets on"
-        );
-    }
+    let copies = copies(staggered);
+    assert!(copies.iter().all(|&copies| copies < 1600), "{copies:?}; 1970 where nobody says how it gets on");
 }
 
 #[test]
 fn what_left_with_those_who_had_it_is_sent_again() {
-    for seed in 1..=3 {
-        let (_, outcome) = swarm(seed, 100, 100, |group| {
-            staggered(group);
-            group.vanishing = Some(Vanishing { percent: 30, within: Duration::from_secs(8) });
-        });
-        let copies = outcome.seed_copies_permille();
-        assert!(
-            copies < 1700,
-            "seed {seed}: {copies} thousandths of a copy, 2000 to 2080 where nobody says how it gets on"
-        );
-    }
+    let copies = copies(|group| {
+        staggered(group);
+        group.vanishing = Some(Vanishing { percent: 30, within: Duration::from_secs(8) });
+    });
+    assert!(copies.iter().all(|&copies| copies < 1700), "{copies:?}; 2000 to 2080 where nobody says");
 }
 
 #[test]

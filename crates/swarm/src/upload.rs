@@ -325,8 +325,7 @@ impl Upload {
     fn may_wait(&self, account: &Account, demand: Demand, bytes: u32) -> bool {
         let free = self.config.queue.saturating_sub(self.waiting.len());
         let fits = self.waiting_bytes.saturating_add(bytes.into()) <= self.config.queue_bytes;
-        let better_elsewhere =
-            !matches!(demand, Demand::Here) && !demand.is_only_here() && self.is_crowded_for(account);
+        let better_elsewhere = demand.is_anywhere() && self.is_crowded_for(account);
         free > 0
             && !better_elsewhere
             && account.waiting < self.config.queue_per_requester.min(free)
@@ -343,10 +342,7 @@ impl Upload {
 
     /// Requests waiting for what others could send as well, or can by now.
     fn waiting_anywhere(&self) -> usize {
-        let is_anywhere = |demand: Demand| match demand {
-            Demand::Here => false,
-            demand => !demand.is_only_here() || self.is_stale(demand),
-        };
+        let is_anywhere = |demand: Demand| demand.is_anywhere() || self.is_stale(demand);
         self.waiting.values().filter(|one| is_anywhere(one.demand)).count()
     }
 
@@ -398,11 +394,7 @@ impl Upload {
 
     /// When the queue will have moved on, as far as the bodies served lately tell.
     fn retry_after(&self, demand: Demand) -> Duration {
-        let waiting = match demand {
-            Demand::Here => self.waiting.len(),
-            demand if demand.is_only_here() => self.waiting.len(),
-            _ => self.waiting_anywhere(),
-        };
+        let waiting = if demand.is_anywhere() { self.waiting_anywhere() } else { self.waiting.len() };
         // One round more than there are: others come, too.
         let ahead = u32::try_from(waiting / self.active.len().max(1) + 2).unwrap_or(u32::MAX);
         self.service.saturating_mul(ahead).clamp(self.config.retry_least, self.config.retry_most)

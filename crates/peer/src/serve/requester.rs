@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 
 use axum::http::HeaderMap;
 use protocol::api::{HT_OTHERS, HT_PEER, HT_RATE, HT_URL};
@@ -23,21 +24,23 @@ pub(super) fn requester(headers: &HeaderMap, from: SocketAddr) -> Requester {
 
 /// The id in `HT-Peer`.
 pub(super) fn peer_id(headers: &HeaderMap) -> Option<PeerId> {
-    headers.get(HT_PEER)?.to_str().ok()?.parse().ok()
+    said(headers, HT_PEER)
 }
 
 /// What a peer says of itself that asks for a chunk.
 pub(super) fn need(headers: &HeaderMap) -> Need {
-    fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<N> {
-        headers.get(name)?.to_str().ok()?.parse().ok()
-    }
-    Need { rate: number(headers, HT_RATE), others: number(headers, HT_OTHERS).unwrap_or(0) }
+    Need { rate: said(headers, HT_RATE), others: said(headers, HT_OTHERS).unwrap_or(0) }
+}
+
+/// A header's value; `None` where it is not there, or is something else.
+fn said<T: FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
 /// The base URL in `HT-Url`, if it names the address the request came from: nobody can make us send others to a
 /// third party (threats A5, A6). A peer behind a proxy is found through its tracker instead.
 fn own_url(headers: &HeaderMap, from: SocketAddr) -> Option<BaseUrl> {
-    let url: BaseUrl = headers.get(HT_URL)?.to_str().ok()?.parse().ok()?;
+    let url: BaseUrl = said(headers, HT_URL)?;
     let host: IpAddr = url.address().host().as_ip()?;
     let from = from.ip().to_canonical();
     (host == from || (host.is_loopback() && from.is_loopback())).then_some(url)

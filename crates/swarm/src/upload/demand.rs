@@ -50,6 +50,11 @@ impl Demand {
         matches!(self, Demand::OnlyHere(_) | Demand::Once { only_here: true, .. })
     }
 
+    /// Whether others could have served it when it was asked for.
+    pub(super) const fn is_anywhere(self) -> bool {
+        !matches!(self, Demand::Here) && !self.is_only_here()
+    }
+
     pub(super) const fn is_spare(self) -> bool {
         matches!(self, Demand::Spare(_))
     }
