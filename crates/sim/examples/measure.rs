@@ -20,21 +20,11 @@ const MIB: u64 = 1 << 20;
 
 /// The shapes by name.
 fn case(name: &str) -> Option<Rollout> {
-    let lab = Duration::from_micros(100);
     let far = Duration::from_millis(10);
-    let shape = |seed: Link, count: u32, peer: Link, mib: u64, chunk: u32| {
-        let (seed, peers) = (Group::new(Role::Seed, 1, seed), Group::new(Role::Leecher, count, peer));
-        let mut rollout = Rollout::new(mib * MIB, chunk, seed, peers);
-        rollout.network.headers_ppm = 0;
-        rollout
-    };
     // 20 ms from peer to peer and back.
     let gigabit = Link::mbit(1000, 1000, Duration::from_millis(5));
     let hundred = |delay| (Link::mbit(100, 400, delay), Link::mbit(100, 400, delay));
     Some(match name {
-        "8" => shape(Link::mbit(50, 200, lab), 8, Link::mbit(50, 200, lab), 128, 128 << 10),
-        "16" => shape(Link::mbit(40, 80, lab), 16, Link::mbit(20, 80, lab), 64, 64 << 10),
-        "fast" => shape(Link::mbit(200, 50, lab), 12, Link::mbit(10, 50, lab), 32, 64 << 10),
         "100" => shape(hundred(far).0, 100, hundred(far).1, 1024, 1 << 20),
         "1000" => shape(gigabit, 1000, gigabit, 3072, 1 << 20),
         "10000" => shape(gigabit, 10_000, gigabit, 3072, 3 << 20),
@@ -70,17 +60,6 @@ fn case(name: &str) -> Option<Rollout> {
             slow.groups[2].link = Link::mbit(400, 400, far);
             slow
         }
-        // As the real ones in `bench/shapes.py`.
-        "liars" => {
-            let mut liars = shape(Link::mbit(50, 200, lab), 7, Link::mbit(50, 200, lab), 32, 64 << 10);
-            liars.groups.push(Group { count: 3, conduct: Conduct::Liar, ..liars.groups[1].clone() });
-            liars
-        }
-        "unequal" => {
-            let mut unequal = shape(Link::mbit(40, 100, lab), 5, Link::mbit(40, 100, lab), 32, 64 << 10);
-            unequal.groups.push(Group { link: Link::mbit(8, 100, lab), ..unequal.groups[1].clone() });
-            unequal
-        }
         "allnat" => {
             let (seed, peer) = (
                 Link::mbit(200, 200, Duration::from_millis(10)),
@@ -91,8 +70,43 @@ fn case(name: &str) -> Option<Rollout> {
             nat
         }
         "alone" => shape(hundred(far).0, 1, hundred(far).1, 256, 256 << 10),
+        _ => return real(name),
+    })
+}
+
+/// Those that are measured with real processes too (`bench/shapes.py`).
+fn real(name: &str) -> Option<Rollout> {
+    let link = |up, down| Link::mbit(up, down, Duration::from_micros(100));
+    let of_fifty = |count, mib| shape(link(50, 200), count, link(50, 200), mib, 64 << 10);
+    Some(match name {
+        "8" => shape(link(50, 200), 8, link(50, 200), 128, 128 << 10),
+        "16" => shape(link(40, 80), 16, link(20, 80), 64, 64 << 10),
+        "fast" => shape(link(200, 50), 12, link(10, 50), 32, 64 << 10),
+        "unequal" => {
+            let mut unequal = shape(link(40, 100), 5, link(40, 100), 32, 64 << 10);
+            unequal.groups.push(Group { link: link(8, 100), ..unequal.groups[1].clone() });
+            unequal
+        }
+        "staggered" => {
+            let mut staggered = of_fifty(8, 64);
+            staggered.groups[1].arrival = Arrival::Staggered(Duration::from_secs(1));
+            staggered
+        }
+        "liars" => {
+            let mut liars = of_fifty(7, 32);
+            liars.groups.push(Group { count: 3, conduct: Conduct::Liar, ..liars.groups[1].clone() });
+            liars
+        }
         _ => return None,
     })
+}
+
+/// One seed and so many leechers, whose payload alone is counted.
+fn shape(seed: Link, count: u32, peer: Link, mib: u64, chunk: u32) -> Rollout {
+    let (seed, peers) = (Group::new(Role::Seed, 1, seed), Group::new(Role::Leecher, count, peer));
+    let mut rollout = Rollout::new(mib * MIB, chunk, seed, peers);
+    rollout.network.headers_ppm = 0;
+    rollout
 }
 
 /// One thing to be measured.
@@ -119,7 +133,7 @@ fn main() {
     if names.is_empty() {
         names = ["8", "16", "100", "half", "churn"].map(str::to_owned).to_vec();
     }
-    println!("case    T/fluid T/chunks   p50   p99  copies control  waste refused   events  trace");
+    println!("case     T/fluid T/chunks    p50    p99 copies control  waste refused    events  trace");
     for name in names {
         let only = knobs.iter().find(|(knob, _)| knob == "only").map(|&(_, seed)| seed);
         for seed in only.unwrap_or(1)..=only.unwrap_or(seeds) {
@@ -248,7 +262,7 @@ fn measure(name: &str, Trial { rollout, settings }: &Trial) {
     let last = at(100);
     let payload: u64 = outcome.peers.iter().map(|peer| peer.sent).sum();
     println!(
-        "{name:<8} {:>6.3} {:>7.3} {:>6.3} {:>5.3} {:>6.3} {:>6.2}% {:>5.2}% {:>7} {:>8.2}M  {:016x}{}",
+        "{name:<8} {:>7.4} {:>8.4} {:>6.4} {:>6.4} {:>6.3} {:>6.2}% {:>5.2}% {:>7} {:>8.2}M  {:016x}{}",
         last / fluid,
         last / chunked,
         at(50) / fluid,

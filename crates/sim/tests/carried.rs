@@ -22,6 +22,11 @@ fn staggered(group: &mut Group) {
     group.arrival = Arrival::Staggered(Duration::from_millis(100));
 }
 
+/// The same of eight.
+fn staggered_by_eight(group: &mut Group) {
+    group.arrival = Arrival::Staggered(Duration::from_millis(500));
+}
+
 /// Thousandths of a copy that the seed sends to a hundred peers, each with as much uplink as it has, in three runs.
 fn copies(leechers: impl Fn(&mut Group)) -> Vec<u64> {
     (1..=3).map(|seed| swarm(seed, 100, 100, &leechers).1.seed_copies_permille()).collect()
@@ -37,6 +42,16 @@ fn a_swarm_that_comes_at_once_costs_its_seed_one_copy() {
 fn to_those_who_come_later_others_send() {
     let copies = copies(staggered);
     assert!(copies.iter().all(|&copies| copies < 1600), "{copies:?}; 1970 where nobody says how it gets on");
+}
+
+#[test]
+fn eight_who_come_one_after_the_other_carry_themselves_too() {
+    let copies: Vec<_> =
+        (1..=3).map(|seed| swarm(seed, 8, 100, staggered_by_eight).1.seed_copies_permille()).collect();
+    assert!(
+        copies.iter().all(|&copies| copies < 1180),
+        "{copies:?}; 1263 to 1273 where eight are too few for that"
+    );
 }
 
 #[test]

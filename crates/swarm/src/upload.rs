@@ -236,8 +236,12 @@ impl Upload {
             self.held_for = None;
             self.waiting.remove(&ticket);
             self.stop_waiting(waiting);
-            self.grant(now, ticket, waiting);
-            granted.push(ticket);
+            if self.is_needless(waiting.demand) {
+                self.turned_away.push(ticket);
+            } else {
+                self.grant(now, ticket, waiting);
+                granted.push(ticket);
+            }
         }
         if !granted.is_empty() {
             self.turn_away();

@@ -439,6 +439,29 @@ fn who_waits_for_a_first_copy_and_can_do_without_it_is_turned_away_when_another_
 }
 
 #[test]
+fn where_two_slots_become_free_at_once_the_same_is_sent_once() {
+    let (bytes, slots) = (u64::from(BODY), 2);
+    let config = UploadConfig {
+        slots,
+        slots_first: slots,
+        slots_bytes: bytes,
+        slots_large: 1,
+        ..UploadConfig::default()
+    };
+    let mut upload = Upload::new(config);
+    let Answer::Grant(large) = upload.ask(Time::ZERO, who(0), Demand::Here, BODY) else {
+        panic!("a slot is free")
+    };
+    let once = Demand::Once { content: Content::new(7), only_here: true };
+    let [first, second] = [1, 2].map(|number| match upload.ask(Time::ZERO, who(number), once, BODY / 2) {
+        Answer::Wait(ticket) => ticket,
+        other => panic!("there is no memory for it: {other:?}"),
+    });
+    assert_eq!((upload.done(millis(1), large), upload.turned_away()), (vec![first], vec![second]));
+    upload.check_invariants();
+}
+
+#[test]
 fn who_keeps_to_itself_what_it_gets_has_one_slot_with_all_of_its_kind_and_after_everybody() {
     let config = UploadConfig { slots: 3, slots_first: 3, slots_per_requester: 3, ..UploadConfig::default() };
     let mut upload = Upload::new(config);

@@ -5,7 +5,7 @@
 //! a fifth of them leave, without that anybody is sooner done (decision 23). So who gets on is sent a chunk once, and to others for the rest.
 //!
 //! What flows is the sum of what the askers say that they gain, and need not be true. Who says less than it gets is served as everybody
-//! was before. Who says more, under many names, keeps the seed from sending again to those who do get half its uplink from others, and
+//! was before. Who says more, under two names or many, keeps the seed from sending again to those who do get half its uplink or more, and
 //! from nobody else (threat A32).
 
 use std::collections::VecDeque;
@@ -15,16 +15,17 @@ use protocol::Time;
 
 use super::Requester;
 
-/// A swarm carries itself when so many of the seed's uplinks flow in it: the seed is the thirtieth part of it.
+/// So many of the seed's uplinks flow in a swarm that carries itself, and there so many eighths of one are enough for anybody. Where the
+/// seed would be the thirtieth part of what flows, half of its uplink is enough. Where it would be the seventh, that leaves who gains so
+/// little with twice the time: only who gains about a whole one can do without it, which all do where `(N−1)·u_s ≤ N·u_p`.
+const CARRIED: [(u64, u64); 3] = [(MANY, 4), (10, 6), (6, 7)];
 const MANY: u64 = 32;
-/// What one says that it gains counts as so many uplinks at most: of fewer than eight it is never enough.
+/// What one says that it gains counts as so many uplinks at most: nobody is a swarm alone.
 const MOST_OF_ONE: u64 = 4;
 /// They all said so in this time …
 const LATELY: Duration = Duration::from_secs(5);
 /// … and of these so many, the latest, are remembered.
 const REMEMBERED: usize = 128;
-/// Who gains one part in so many of the seed's uplink gets on. A swarm of which that is not true lacks uplinks, and needs this one.
-const ENOUGH: u64 = 2;
 
 /// What somebody says of itself who asks for a chunk. It says nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,10 +54,12 @@ impl WellFed {
         if self.0.len() > REMEMBERED {
             self.0.pop_front();
         }
-        // Who is new has a moment to see what others give; then it says so.
-        let gets_on = need.rate.map_or(need.others > 0, |rate| rate >= uplink / ENOUGH);
         let flows = self.0.iter().fold(0u64, |sum, &(_, _, rate)| sum.saturating_add(rate));
-        gets_on && flows >= uplink.saturating_mul(MANY)
+        let carried = CARRIED.iter().find(|&&(many, _)| flows >= uplink.saturating_mul(many));
+        carried.is_some_and(|&(_, eighths)| {
+            // Who is new has a moment to see what others give; then it says so.
+            need.rate.map_or(need.others > 0, |rate| rate.saturating_mul(8) >= uplink.saturating_mul(eighths))
+        })
     }
 }
 
@@ -104,10 +107,22 @@ mod tests {
     }
 
     #[test]
-    fn a_few_who_say_that_they_get_very_much_are_no_swarm() {
+    fn where_six_uplinks_flow_only_who_gets_about_a_whole_one_can_do_without_it() {
         let mut fed = WellFed::default();
-        assert!(!ask(&mut fed, 0, 0..7, u64::MAX));
-        assert!(ask(&mut fed, 7, 7..8, 4000));
+        assert!(!ask(&mut fed, 0, 0..6, 990));
+        assert!(ask(&mut fed, 6, 6..7, 875));
+        assert!(!ask(&mut fed, 7, 7..8, 874), "who gets less is served");
+        let is_new = Need { rate: None, others: 1 };
+        assert!(fed.can_do_without(at(8), Requester::new(9), is_new, UPLINK));
+        assert!(!ask(&mut fed, 9, 10..12, 749));
+        assert!(ask(&mut fed, 11, 12..14, 750), "ten flow by now");
+    }
+
+    #[test]
+    fn nobody_is_a_swarm_alone() {
+        let mut fed = WellFed::default();
+        assert!(!ask(&mut fed, 0, 0..1, u64::MAX));
+        assert!(ask(&mut fed, 1, 1..2, 2000));
     }
 
     #[test]
@@ -123,10 +138,10 @@ mod tests {
     #[test]
     fn what_was_said_long_ago_does_not_count() {
         let mut fed = WellFed::default();
-        ask(&mut fed, 0, 0..31, 1000);
-        assert!(!ask(&mut fed, 5000, 31..32, 1000));
-        ask(&mut fed, 5001, 0..30, 1000);
-        assert!(ask(&mut fed, 5031, 30..31, 1000));
+        ask(&mut fed, 0, 0..5, 1000);
+        assert!(!ask(&mut fed, 5000, 5..6, 1000));
+        ask(&mut fed, 5001, 0..4, 1000);
+        assert!(ask(&mut fed, 5005, 4..5, 1000));
     }
 
     #[test]
