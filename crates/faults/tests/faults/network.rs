@@ -137,8 +137,9 @@ impl Asking {
         }
         let hashes: Vec<String> = hashes(written).collect();
         self.in_body = hashes.is_empty();
+        let back = written.windows(b"no-cache".len()).any(|word| word == b"no-cache");
         for hash in hashes {
-            self.wire.record.asked(self.wire.host, self.to, hash);
+            self.wire.record.asked(self.wire.host, self.to, hash, back);
         }
     }
 }

@@ -113,7 +113,14 @@ fn a_liar_that_is_asked_again_is_found() {
     assert_eq!(judge(&plan, &outcome), "");
     let (host, liar) = (HostId(2), outcome.addresses[&HostId(4)]);
     let lied = outcome.facts.lied_to[&outcome.addresses[&host]];
-    outcome.facts.asked.push(Asked { at: lied + 5 * SECOND, host, life: 1, to: liar, hash: String::new() });
+    outcome.facts.asked.push(Asked {
+        at: lied + 5 * SECOND,
+        host,
+        life: 1,
+        to: liar,
+        hash: String::new(),
+        back: false,
+    });
     assert!(judge(&plan, &outcome).contains("asked the liar again"));
 }
 

@@ -38,6 +38,9 @@ fn nothing_durable_is_fetched_again(plan: &Plan, outcome: &Outcome, say: &mut im
     let torrent = &outcome.torrent;
     for asked in &outcome.facts.asked {
         let Some(durable) = outcome.facts.durable.get(&(asked.host, asked.life)) else { continue };
+        if asked.back && durable.is_full() {
+            continue;
+        }
         let chunk = (0..torrent.chunk_count()).map(ChunkIndex::new);
         let mut chunk = chunk.filter(|chunk| torrent.chunk_hash(*chunk).to_string() == asked.hash);
         if chunk.any(|chunk| durable.contains(chunk)) {

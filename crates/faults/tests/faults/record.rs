@@ -20,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) life: usize,
     pub(crate) to: IpAddr,
     pub(crate) hash: String,
+    /// Past all caches, of which there are none in this world: so asks only who gave the chunk away, to see whether it is passed on.
+    pub(crate) back: bool,
 }
 
 /// What a host does on the network.
@@ -88,9 +90,9 @@ impl Record {
         self.with(|facts| facts.lives.get(&host).copied().unwrap_or(0))
     }
 
-    pub(crate) fn asked(&self, host: HostId, to: IpAddr, hash: String) {
+    pub(crate) fn asked(&self, host: HostId, to: IpAddr, hash: String, back: bool) {
         let life = self.life(host);
-        self.with(|facts| facts.asked.push(Asked { at: facts.now, host, life, to, hash }));
+        self.with(|facts| facts.asked.push(Asked { at: facts.now, host, life, to, hash, back }));
     }
 
     pub(crate) fn moves(&self, host: HostId, does: Move, other: Option<IpAddr>) {
