@@ -61,6 +61,7 @@ class HttpTorrent:
 
 class NginxCurl(systems.NginxCurl):
     """For one leecher: what the link gives to programs that verify nothing and share nothing."""
+    liars_take = True       # whatever they do with it
 
     def seed(self, tracker, place, content):
         self.place(place.folder, content)

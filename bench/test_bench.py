@@ -23,6 +23,7 @@ from setting import Setting
 from shaped_report import Measured, sections
 from shapes import CASES, HEADERS, Case, Group
 from simulated import result_of
+from swarms import PEERS
 
 
 class Copies(unittest.TestCase):
@@ -304,6 +305,10 @@ class Shapes(unittest.TestCase):
     def test_liars_that_claim_to_have_it_need_not_be_served(self):
         case = Case("x", 10**6, 100, (Group(10, 50, 1000),), liars=5)
         self.assertEqual((case.bound_s, case.bound_s_if(liars_take=False)), (80 / 350, 40 / 350))
+
+    def test_every_system_says_whether_its_liars_take_the_file(self):
+        self.assertEqual({name: peer.liars_take for name, peer in PEERS.items()},
+                         {"nginx + curl": True, "aria2": False, "libtorrent": False})
 
     def test_unlike_leechers_start_in_turn(self):
         self.assertEqual(Case("x", 1, 1, (Group(2, 9, 9), Group(3, 1, 1))).links, [(9, 9), (1, 1), (9, 9), (1, 1), (1, 1)])
