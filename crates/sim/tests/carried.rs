@@ -17,37 +17,31 @@ fn swarm(seed: u64, count: u32, up: u64, leechers: impl FnOnce(&mut Group)) -> (
     (rollout, outcome)
 }
 
-/// They come within twice the time that the seed takes for one copy.
-fn staggered(group: &mut Group) {
-    group.arrival = Arrival::Staggered(Duration::from_millis(100));
+/// One comes so long after the other: all within twice the time that the seed takes for one copy.
+fn staggered(millis: u64) -> impl Fn(&mut Group) {
+    move |group| group.arrival = Arrival::Staggered(Duration::from_millis(millis))
 }
 
-/// The same of eight.
-fn staggered_by_eight(group: &mut Group) {
-    group.arrival = Arrival::Staggered(Duration::from_millis(500));
-}
-
-/// Thousandths of a copy that the seed sends to a hundred peers, each with as much uplink as it has, in three runs.
-fn copies(leechers: impl Fn(&mut Group)) -> Vec<u64> {
-    (1..=3).map(|seed| swarm(seed, 100, 100, &leechers).1.seed_copies_permille()).collect()
+/// Thousandths of a copy that the seed sends to so many peers, each with as much uplink as it has, in three runs.
+fn copies(count: u32, leechers: impl Fn(&mut Group)) -> Vec<u64> {
+    (1..=3).map(|seed| swarm(seed, count, 100, &leechers).1.seed_copies_permille()).collect()
 }
 
 #[test]
 fn a_swarm_that_comes_at_once_costs_its_seed_one_copy() {
-    let copies = copies(|_| {});
+    let copies = copies(100, |_| {});
     assert!(copies.iter().all(|copies| (1000..=1020).contains(copies)), "{copies:?}");
 }
 
 #[test]
 fn to_those_who_come_later_others_send() {
-    let copies = copies(staggered);
+    let copies = copies(100, staggered(100));
     assert!(copies.iter().all(|&copies| copies < 1600), "{copies:?}; 1970 where nobody says how it gets on");
 }
 
 #[test]
 fn eight_who_come_one_after_the_other_carry_themselves_too() {
-    let copies: Vec<_> =
-        (1..=3).map(|seed| swarm(seed, 8, 100, staggered_by_eight).1.seed_copies_permille()).collect();
+    let copies = copies(8, staggered(500));
     assert!(
         copies.iter().all(|&copies| copies < 1180),
         "{copies:?}; 1263 to 1273 where eight are too few for that"
@@ -56,8 +50,8 @@ fn eight_who_come_one_after_the_other_carry_themselves_too() {
 
 #[test]
 fn what_left_with_those_who_had_it_is_sent_again() {
-    let copies = copies(|group| {
-        staggered(group);
+    let copies = copies(100, |group| {
+        staggered(100)(group);
         group.vanishing = Some(Vanishing { percent: 30, within: Duration::from_secs(8) });
     });
     assert!(copies.iter().all(|&copies| copies < 1700), "{copies:?}; 2000 to 2080 where nobody says");
