@@ -246,7 +246,7 @@ impl Default for UploadConfig {
             slots_large: 2,
             slots_per_requester: 6,
             queue: 256,
-            queue_anywhere: 6,
+            queue_anywhere: 4,
             queue_time: Duration::from_millis(50),
             queue_per_requester: 64,
             queue_bytes: 32 << 20,
@@ -256,7 +256,7 @@ impl Default for UploadConfig {
             sent_memory: Duration::from_secs(10),
             contents: 16_384,
             fresh_enough: 4,
-            elsewhere: Duration::from_millis(350),
+            elsewhere: Duration::from_millis(250),
             retry_least: Duration::from_millis(50),
             retry_most: Duration::from_secs(10),
         }
