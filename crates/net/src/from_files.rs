@@ -98,6 +98,15 @@ impl FromFiles {
         sent
     }
 
+    /// Writes bytes behind which a part comes.
+    fn poll_before_part(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Stream::Tcp(stream) => poll_write_before_part(stream, cx, bufs),
+            stream => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
     fn poll_send_part(&mut self, cx: &mut Context<'_>, part: &Part) -> Poll<io::Result<usize>> {
         let Stream::Tcp(stream) = &mut self.stream else { return Poll::Ready(Err(out_of_step())) };
         if !part.file.is_as_it_was() {
@@ -121,22 +130,47 @@ fn out_of_step() -> io::Error {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn poll_send(stream: &mut TcpStream, cx: &mut Context<'_>, part: &Part) -> Poll<io::Result<usize>> {
     use rustix::io::Errno;
+    let send = |stream: &TcpStream| {
+        Ok(rustix::fs::sendfile(stream, &*part.file, Some(&mut part.offset.clone()), part.left)?)
+    };
+    match ready!(poll_write_with(stream, cx, send)) {
+        // This file system or container does not let the kernel send it.
+        Err(error)
+            if matches!(
+                Errno::from_io_error(&error),
+                Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP)
+            ) =>
+        {
+            poll_copy(stream, cx, part)
+        }
+        done => Poll::Ready(done),
+    }
+}
+
+/// Writes what stands before a part of a file, and has it wait for that (`MSG_MORE`, at most 200 ms): in a packet of its own it would wake
+/// the other side for a head alone, and once more for what is behind it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn poll_write_before_part(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    bufs: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
+    let write = |stream: &TcpStream| socket2::SockRef::from(stream).send_vectored_with_flags(bufs, flags);
+    poll_write_with(stream, cx, write)
+}
+
+/// Until it is done, or the kernel takes nothing more for now.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn poll_write_with(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    write: impl Fn(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
     loop {
         ready!(stream.poll_write_ready(cx))?;
-        let sent = stream.try_io(tokio::io::Interest::WRITABLE, || {
-            Ok(rustix::fs::sendfile(&*stream, &*part.file, Some(&mut part.offset.clone()), part.left)?)
-        });
-        match sent {
+        match stream.try_io(tokio::io::Interest::WRITABLE, || write(stream)) {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            // This file system or container does not let the kernel send it.
-            Err(error)
-                if matches!(
-                    Errno::from_io_error(&error),
-                    Some(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP)
-                ) =>
-            {
-                return poll_copy(stream, cx, part);
-            }
             done => return Poll::Ready(done),
         }
     }
@@ -181,7 +215,7 @@ impl AsyncWrite for FromFiles {
     ) -> Poll<io::Result<usize>> {
         match bufs.iter().position(|buf| is_stand_in(buf)) {
             Some(0) => self.poll_send(cx, bufs[0].len()),
-            Some(stand_in) => Pin::new(&mut self.stream).poll_write_vectored(cx, &bufs[..stand_in]),
+            Some(stand_in) => self.poll_before_part(cx, &bufs[..stand_in]),
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
         }
     }
