@@ -98,15 +98,6 @@ impl FromFiles {
         sent
     }
 
-    /// Writes bytes behind which a part comes.
-    fn poll_before_part(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Stream::Tcp(stream) => poll_write_before_part(stream, cx, bufs),
-            stream => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
     fn poll_send_part(&mut self, cx: &mut Context<'_>, part: &Part) -> Poll<io::Result<usize>> {
         let Stream::Tcp(stream) = &mut self.stream else { return Poll::Ready(Err(out_of_step())) };
         if !part.file.is_as_it_was() {
@@ -147,17 +138,21 @@ fn poll_send(stream: &mut TcpStream, cx: &mut Context<'_>, part: &Part) -> Poll<
     }
 }
 
-/// Writes what stands before a part of a file, and has it wait for that (`MSG_MORE`, at most 200 ms): in a packet of its own it would wake
-/// the other side for a head alone, and once more for what is behind it.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn poll_write_before_part(
-    stream: &mut TcpStream,
+/// Writes what stands before a part of a file, and where the system can, has it wait for that (`MSG_MORE`, at most 200 ms): a head in a packet
+/// of its own would wake the other side for nothing.
+fn poll_before_part(
+    stream: &mut Stream,
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
-    let write = |stream: &TcpStream| socket2::SockRef::from(stream).send_vectored_with_flags(bufs, flags);
-    poll_write_with(stream, cx, write)
+    match stream {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Stream::Tcp(stream) => poll_write_with(stream, cx, |stream| {
+            let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
+            socket2::SockRef::from(stream).send_vectored_with_flags(bufs, flags)
+        }),
+        stream => Pin::new(stream).poll_write_vectored(cx, bufs),
+    }
 }
 
 /// Until it is done, or the kernel takes nothing more for now.
@@ -215,7 +210,7 @@ impl AsyncWrite for FromFiles {
     ) -> Poll<io::Result<usize>> {
         match bufs.iter().position(|buf| is_stand_in(buf)) {
             Some(0) => self.poll_send(cx, bufs[0].len()),
-            Some(stand_in) => self.poll_before_part(cx, &bufs[..stand_in]),
+            Some(stand_in) => poll_before_part(&mut self.stream, cx, &bufs[..stand_in]),
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
         }
     }
@@ -237,7 +232,7 @@ impl AsyncWrite for FromFiles {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod tests {
     use std::fs::File;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::os::fd::{BorrowedFd, OwnedFd};
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -313,6 +308,27 @@ mod tests {
         read.unwrap();
         let wanted = [b"head ", &content[1000..1000 + LONGEST_STAND_IN], b" middle file end", &content[..4]];
         assert!(got == wanted.concat(), "{} bytes", got.len());
+    }
+
+    #[tokio::test]
+    async fn a_head_waits_for_the_part_behind_it() {
+        let (mut stream, parts, other) = connected().await;
+        let other = other.into_std().unwrap();
+        let mut waited = false;
+        // The kernel lets it wait for 200 ms: one in ten times this test is not held up for that long.
+        for _ in 0..10 {
+            let part = parts.stand_in(file(b"part"), 0, 4).unwrap();
+            let head = [IoSlice::new(b"head "), IoSlice::new(part)];
+            assert_eq!(stream.write_vectored(&head).await.unwrap(), 5);
+            waited |= other.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            write_all(&mut stream, vec![part]).await.unwrap();
+            let mut got = [0; 9];
+            other.set_nonblocking(false).unwrap();
+            (&other).read_exact(&mut got).unwrap();
+            other.set_nonblocking(true).unwrap();
+            assert_eq!(&got, b"head part");
+        }
+        assert!(waited, "it came alone, ten times");
     }
 
     #[tokio::test]
