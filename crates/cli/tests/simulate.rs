@@ -8,6 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
+#[cfg(target_os = "linux")]
+use support::{Running, program};
 use support::{content, folder, run, run_well};
 
 /// A rollout of an instant.
@@ -166,4 +168,26 @@ fn every_example_is_simulated() {
         assert!(result["ratio"].as_f64() >= Some(1.0), "{file}: {result}");
         assert_eq!(result["unfinished"], 0, "{file}: {result}");
     }
+}
+
+/// Whether a simulation that has begun may have huge pages, with these variables; `None` where the kernel does not say.
+#[cfg(target_os = "linux")]
+fn may_have_huge_pages(variables: &[(&str, &str)]) -> Option<bool> {
+    let dir = folder();
+    // Longer than anybody looks at it.
+    let long = ["simulate", "--peers", "1000", "--size", "4G", "--chunk-size", "1M"];
+    let mut command = program(dir.path(), long);
+    command.env_remove("MIMALLOC_ALLOW_THP").envs(variables.iter().copied());
+    let simulation = Running::spawn(command);
+    simulation.says("simulating");
+    let status = fs::read_to_string(format!("/proc/{}/status", simulation.id())).unwrap();
+    simulation.kill();
+    status.lines().find_map(|line| Some(line.strip_prefix("THP_enabled:")?.trim() == "1"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_simulation_may_have_huge_pages_unless_somebody_says_no() {
+    assert_ne!(may_have_huge_pages(&[]), Some(false));
+    assert_ne!(may_have_huge_pages(&[("MIMALLOC_ALLOW_THP", "0")]), Some(true));
 }
