@@ -247,7 +247,7 @@ impl Default for UploadConfig {
             slots_per_requester: 6,
             queue: 256,
             queue_anywhere: 4,
-            queue_time: Duration::from_millis(50),
+            queue_time: Duration::from_millis(40),
             queue_per_requester: 64,
             queue_bytes: 32 << 20,
             half_life: Duration::from_secs(10),
