@@ -1,6 +1,7 @@
 //! Transparent huge pages: none for what serves and downloads, where a page of 2 MiB is resident as soon as one byte of it is
 //! used; as many as there are for a simulation, which jumps about in gibibytes for minutes.
 
+use std::ffi::OsString;
 #[cfg(target_os = "linux")]
 use std::{env, os::unix::process::CommandExt, process::Command};
 
@@ -17,13 +18,13 @@ pub(crate) fn decline() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
-/// Begins this process anew where it has declined huge pages, with an allocator that asks for them: that is decided before `main`, and a
-/// simulation of ten thousand peers takes a sixth less time with them (decision 25). Returns where they are not declined, or
-/// where somebody has decided it, and where they cannot be had: then it goes on without.
+/// Begins this process anew with the same `line` where it has declined huge pages, and with an allocator that asks for them: that is
+/// decided before `main`, and a simulation of ten thousand peers takes a tenth less time with them (decision 25). Returns where they
+/// are not declined, or where somebody has decided it, and where they cannot be had: then it goes on without.
 ///
 /// Nothing may have been read or written by now.
 #[cfg(target_os = "linux")]
-pub(crate) fn ask() {
+pub(crate) fn ask(line: &[OsString]) {
     let are_declined = rustix::thread::transparent_huge_pages_are_disabled().unwrap_or(false);
     if !are_declined || env::var_os(ALLOW).is_some() {
         return;
@@ -32,9 +33,7 @@ pub(crate) fn ask() {
     if rustix::thread::disable_transparent_huge_pages(false).is_err() {
         return;
     }
-    let mut words = env::args_os();
-    let name = words.next().unwrap_or_default();
-    if let Ok(program) = env::current_exe() {
+    if let (Some((name, words)), Ok(program)) = (line.split_first(), env::current_exe()) {
         // It comes back with an error only: the program may have been replaced while it ran.
         let _ = Command::new(program).arg0(name).args(words).env(ALLOW, "1").exec();
     }
@@ -46,4 +45,4 @@ pub(crate) fn decline() {}
 
 /// Nor are there any to be had.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn ask() {}
+pub(crate) fn ask(_line: &[OsString]) {}

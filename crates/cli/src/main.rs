@@ -43,6 +43,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> process::ExitCode {
     let line: Vec<OsString> = std::env::args_os().collect();
+    // Before anything is read, a configuration out of a pipe, too: this may begin the process anew.
+    if args::command_in(&line).as_deref() == Some("simulate") {
+        huge_pages::ask(&line);
+    }
     let cli = match args::parse(&line) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(error, &line).into(),

@@ -5,12 +5,14 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::Value;
 #[cfg(target_os = "linux")]
-use support::{Running, program};
-use support::{content, folder, run, run_well};
+use support::Running;
+use support::{content, folder, program, run, run_well};
 
 /// A rollout of an instant.
 const SMALL: [&str; 8] = ["simulate", "--peers", "5", "--size", "1M", "--up", "100mbit", "--json"];
@@ -190,4 +192,24 @@ fn may_have_huge_pages(variables: &[(&str, &str)]) -> Option<bool> {
 fn a_simulation_may_have_huge_pages_unless_somebody_says_no() {
     assert_ne!(may_have_huge_pages(&[]), Some(false));
     assert_ne!(may_have_huge_pages(&[("MIMALLOC_ALLOW_THP", "0")]), Some(true));
+}
+
+/// A pipe can be read once, whatever the process does before it is itself.
+#[test]
+fn a_configuration_and_a_scenario_may_come_out_of_a_pipe() {
+    let dir = folder();
+    let json = ["--config", "/dev/stdin", "simulate", "--peers", "5", "--size", "1M", "-q"];
+    assert!(piped(dir.path(), json, "json = true\n").starts_with("{\"event\":\"result\""));
+    let scenario = fs::read_to_string(examples().first().unwrap()).unwrap();
+    assert!(piped(dir.path(), ["simulate", "/dev/stdin", "-q"], &scenario).contains("the last is complete"));
+}
+
+/// What the program writes that reads `text` from a pipe.
+fn piped<const N: usize>(dir: &Path, args: [&str; N], text: &str) -> String {
+    let mut command = program(dir, args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use scenario::rollout::{Arrival, Bounds, Conduct, Group, Link, Role, Rollout, Vanishing};
 use sim::{Settings, run};
 
-/// As `http-torrent simulate` has it: what a run costs here is what it costs there.
+/// As `http-torrent simulate` has it: with `MIMALLOC_ALLOW_THP=1`, by which that begins itself, a run costs here what it costs there.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

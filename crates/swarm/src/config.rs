@@ -207,7 +207,8 @@ pub struct UploadConfig {
     /// Of these, requests for what others could send as well. Few: sixty askers cannot see each other, and where queues may be
     /// long, one uplink has forty waiting while another is idle. Who finds no room asks that one (decision 10).
     pub queue_anywhere: usize,
-    /// Or as many as the uplink sends in this time: many, where they are small or the uplink is fast.
+    /// Or as many as the uplink sends in this time: many, where they are small. Of chunks of 1 MiB, 1 Gbit/s sends four in 40 ms, and each
+    /// place more makes a large swarm later (decision 24).
     pub queue_time: Duration,
     /// Requests of one requester held waiting; as many as a [`Download`](crate::Download) keeps in flight for small
     /// chunks. Fewer once the queue fills up: never more than places are left.

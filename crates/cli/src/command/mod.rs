@@ -59,10 +59,7 @@ impl Command {
             Command::Verify(command) => command.run(output),
             Command::Completions(command) => Ok(command.run(output)),
             Command::Man(command) => command.run(output),
-            Command::Simulate(command) => {
-                huge_pages::ask();
-                command.run(output)
-            }
+            Command::Simulate(command) => command.run(output),
             Command::StressGuard(_) => Ok(stress_guard::StressGuard::run()),
             Command::Share(command) => on_runtime(command.run(global, output)),
             Command::Get(command) => on_runtime(command.run(global, output)),
