@@ -39,6 +39,7 @@ bench: ## measure beside nginx + curl, aria2, libtorrent and b3sum, and renew do
 	./scripts/setup-bench
 	python3 bench/test_bench.py --quiet
 	$(CARGO) build --release
+	$(CARGO) build --release -p store --example bare_loop
 	./bench/run --docs docs/benchmarks.md
 
 bench-hot: ## criterion on the hot functions: hashes, torrent.json, an announce, the brain, chunks on the disk

@@ -11,7 +11,7 @@ from content import Content, size_text, warm_memory
 from processes import Failed, wait_for
 from report import section
 from setting import Measured
-from systems import HttpTorrent, HttpTorrentSha256, NginxCurl, NginxCurlSync, TarNginxCurlTar
+from systems import HttpTorrent, HttpTorrentSha256, NginxBareLoop, NginxCurl, NginxCurlSync, TarNginxCurlTar
 
 RUN_S = 300         # one run; the slowest takes some seconds
 
@@ -62,8 +62,8 @@ class Case:
 
 
 CASES = (
-    Case("one", f"1 → 1, {size_text(1 << 30)}", (NginxCurl, Aria2, Libtorrent), size=1 << 30),
-    Case("eight", f"1 → 8, {size_text(512 << 20)} each", (NginxCurl, Aria2, Libtorrent), leechers=8, size=512 << 20,
+    Case("one", f"1 → 1, {size_text(1 << 30)}", (NginxCurl, NginxBareLoop, Aria2, Libtorrent), size=1 << 30),
+    Case("eight", f"1 → 8, {size_text(512 << 20)} each", (NginxCurl, NginxBareLoop, Aria2, Libtorrent), leechers=8, size=512 << 20,
          ours=(HttpTorrent, HttpTorrentSha256)),
     Case("small", f"one file of {size_text(1 << 20)}", (NginxCurl, Aria2), size=1 << 20, often=3),
     Case("folder", "a folder of 2,000 small files", (TarNginxCurlTar,), files=2000, often=3),

@@ -148,6 +148,23 @@ class NginxCurl:
         return [Process("leecher", [program("curl"), "-sSf", "-o", folder / self.file, f"{self.base}/{self.file}"], folder)]
 
 
+class NginxBareLoop(NginxCurl):
+    """The least that a program can do which looks at every byte: nginx serves, each leecher receives, hashes (BLAKE3) and writes."""
+    name = "nginx + bare loop"
+    loop = TOP / "target/release/examples/bare_loop"
+
+    def __init__(self):
+        if not self.loop.exists():
+            raise Failed(f"{self.loop} is not there: cargo build --release -p store --example bare_loop makes it")
+
+    def version(self):
+        return "crates/store/examples/bare_loop.rs"
+
+    def leech(self, folder, number, seeds_on):
+        argv = [self.loop, self.base.removeprefix("http://"), f"/{self.file}", folder / self.file]
+        return [Process("leecher", argv, folder)]
+
+
 class NginxCurlSync(NginxCurl):
     """As it is on a disk when nothing must be lost: each curl is followed by fsync of the file and of its folder."""
     name = "nginx + curl + sync"

@@ -6,6 +6,7 @@
 
 mod blocking;
 mod connector;
+mod few;
 mod from_files;
 mod listener;
 mod names;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use tokio::net::TcpSocket;
 
 pub use connector::Connector;
+pub use few::Few;
 pub use from_files::{FileToSend, FromFiles, LONGEST_STAND_IN, OpenFile};
 pub use listener::Listener;
 pub use network::{BoxFuture, Datagrams, Incoming, Network, Pipe};

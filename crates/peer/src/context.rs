@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use net::Net;
+use net::{Few, Net};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) down: Throttle,
     pub(crate) chance: Chance,
     pub(crate) net: Net,
+    /// Verifies and stores what came.
+    pub(crate) settling: Few,
     pub(crate) http: HttpClient,
     /// Who gave torrent.json.
     pub(crate) known_by_id: KnownById,

@@ -126,7 +126,7 @@ impl Fetcher {
                 .map(|(wanted, bytes)| (wanted, settle(&holding, wanted.chunk, bytes)))
                 .collect()
         };
-        let settled: Option<Vec<(Wanted, Outcome)>> = self.context.net.blocking(work).await;
+        let settled: Option<Vec<(Wanted, Outcome)>> = self.context.settling.blocking(work).await;
         let Some(settled) = settled else {
             // Every fetch ends with a fact, also when its thread did not.
             for wanted in asked {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use net::Few;
 use protocol::{BaseUrl, HostPort, Link, PeerId, Torrent};
 use store::{Complete, Opened, StoreError};
 use swarm::{Order, UploadConfig};
@@ -118,6 +120,7 @@ impl Peer {
             down: Throttle::new(clock, config.limit_down),
             chance,
             net: config.net.clone(),
+            settling: Few::new(&config.net, settling_threads()),
             known_by_id: KnownById::default(),
             straight: Straight::new(http.connector().clone()),
             http,
@@ -202,6 +205,12 @@ impl Peer {
             tracing::warn!("not everything ended within {STOP:?}; what was durable stays so");
         }
     }
+}
+
+/// Chunks that are verified and stored at a time: as many as there are cores. A few more on a small machine, where those that wait for
+/// the disk must not hold up the others; and never all of the threads there are, since reading waits for the disk, too.
+fn settling_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).clamp(4, 8)
 }
 
 async fn start_dht(
