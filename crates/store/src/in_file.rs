@@ -26,6 +26,7 @@ impl InFile {
         stamp: Option<Stamp>,
     ) -> Option<Self> {
         let file = F::real(handle).filter(|file| file.is_in_memory(offset, length))?;
+        file.leave_no_trace();
         Some(InFile { file, offset, length, stamp })
     }
 

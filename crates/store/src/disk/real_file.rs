@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::UNIX_EPOCH;
 
-use rustix::fs::{AtFlags, FileType, StatxFlags};
+use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags};
 use rustix::io::Errno;
 
 use super::{DiskFile, Identity, Kind, Metadata};
@@ -21,11 +21,12 @@ pub struct RealFile {
     writing: Mutex<()>,
     /// Known once its file system would not tell what is in memory.
     has_no_disk: OnceLock<bool>,
+    leaves_no_trace: Once,
 }
 
 impl From<File> for RealFile {
     fn from(file: File) -> Self {
-        RealFile { file, writing: Mutex::new(()), has_no_disk: OnceLock::new() }
+        RealFile { file, writing: Mutex::new(()), has_no_disk: OnceLock::new(), leaves_no_trace: Once::new() }
     }
 }
 
@@ -83,6 +84,15 @@ impl RealFile {
             }
         }
         true
+    }
+
+    /// From now on the file does not keep when it was read: while it is written to, or once a day, each part that the system sends of it
+    /// would be noted there. Only for its owner; for others it goes on as it was.
+    pub(crate) fn leave_no_trace(&self) {
+        self.leaves_no_trace.call_once(|| {
+            // Of the flags that can be set later, the files that are opened here have no other one.
+            let _ = rustix::fs::fcntl_setfl(&self.file, OFlags::NONBLOCK | OFlags::NOATIME);
+        });
     }
 
     fn reads_at_once(&self, offset: u64) -> Result<bool, Errno> {
@@ -204,6 +214,15 @@ mod tests {
         assert!(file.is_in_memory(0, 100_000) && file.is_in_memory(99_999, 1) && file.is_in_memory(5, 0));
         // tmpfs does not tell, and reading finds it out.
         assert!(!file.is_in_memory(99_999, 2) || file.is_of_tmpfs());
+    }
+
+    #[test]
+    fn who_owns_a_file_can_read_it_without_a_trace() {
+        let file = RealFile::from(tempfile::tempfile().unwrap());
+        let is_noted = || !rustix::fs::fcntl_getfl(&file).unwrap().contains(OFlags::NOATIME);
+        assert!(is_noted());
+        file.leave_no_trace();
+        assert!(!is_noted());
     }
 
     #[test]
