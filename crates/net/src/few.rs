@@ -36,8 +36,8 @@ impl Few {
         Few { net: net.clone(), most: most.max(1), queue: Arc::default() }
     }
 
-    /// Does work in its turn; `None` when the runtime ends before that, or the work panicked. On another network it is done in
-    /// place, as [`Net::blocking`] does.
+    /// Does work in its turn; `None` when it panicked. A runtime that ends takes its callers with it, and what waits with them. On another
+    /// network it is done in place, as [`Net::blocking`] does.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         if self.net.0.is_some() {
             return self.net.blocking(work).await;
@@ -49,13 +49,19 @@ impl Few {
     }
 
     fn push(&self, work: Work) {
-        let mut queue = locked(&self.queue);
-        queue.waiting.push_back(work);
-        if queue.threads < self.most {
-            queue.threads += 1;
+        if self.queue_up(work) {
             let queue = Arc::clone(&self.queue);
             tokio::task::spawn_blocking(move || while_there_is_work(&queue));
         }
+    }
+
+    /// Whether one more thread is to look there.
+    fn queue_up(&self, work: Work) -> bool {
+        let mut queue = locked(&self.queue);
+        queue.waiting.push_back(work);
+        let one_more = queue.threads < self.most;
+        queue.threads += usize::from(one_more);
+        one_more
     }
 }
 
