@@ -22,7 +22,8 @@ pub struct Few {
     queue: Arc<Mutex<Queue>>,
 }
 
-/// What waits: no more than there are callers, each of whom waits for its own.
+/// What waits: one for each caller, so that its bound is theirs. What a caller has given up is done in its turn all the same, and
+/// keeps what it holds until then.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Work>,

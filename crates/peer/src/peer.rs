@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use net::Few;
@@ -36,6 +37,10 @@ use crate::tracker_client::KnownById;
 
 /// Bytes a second that a body should get at least under `--limit-up`: a chunk of 1 MiB in 16 seconds.
 const BODY_RATE: u64 = 64 << 10;
+/// Threads that verify and store at least: on a small machine those that wait for the disk must not hold up the others …
+const FEWEST_SETTLING: usize = 4;
+/// … and at most: a runtime has twelve for what blocks, and reading waits for the disk, too.
+const MOST_SETTLING: usize = 8;
 /// How long a stop waits for the trackers to be left and the last bytes to be durable.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -207,10 +212,9 @@ impl Peer {
     }
 }
 
-/// Chunks that are verified and stored at a time: as many as there are cores. A few more on a small machine, where those that wait for
-/// the disk must not hold up the others; and never all of the threads there are, since reading waits for the disk, too.
+/// Threads that verify and store: as many as there are cores (decision 26).
 fn settling_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).clamp(4, 8)
+    available_parallelism().map_or(1, NonZeroUsize::get).clamp(FEWEST_SETTLING, MOST_SETTLING)
 }
 
 async fn start_dht(
